@@ -1,0 +1,1 @@
+"""Modules that two systems share, or that are too long for a page."""

@@ -1,0 +1,191 @@
+"""The contract that every system fulfils: its networks and state, how they learn, how they draw."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import cos, pi
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+Losses = Mapping[str, Tensor | Mapping[str, Tensor]]  # player -> loss, or player -> {term: loss}
+Schedule = Callable[[float], float]  # progress in [0, 1] -> factor of the learning rate
+
+
+def constant(progress: float) -> float:
+    """The learning rate as it is."""
+    return 1.0
+
+
+def linear(progress: float) -> float:
+    """Down to zero on a straight line."""
+    return 1.0 - progress
+
+
+def cosine(progress: float) -> float:
+    """Down to zero on half a cosine."""
+    return 0.5 * (1.0 + cos(pi * progress))
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What a system implements, for citation."""
+
+    title: str
+    authors: str
+    year: int
+    url: str
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a system is trained, as far as the trainer is concerned. Every field is a flag of `sfumato train`."""
+
+    data: str = "digits"  # a source: a folder, an archive, a built-in name
+    size: int = 32  # image side, pixels
+    batch: int = 64  # images an iteration, over all processes
+    steps: int = 10_000  # iterations of `step`
+    view: str = "image"  # the shape of a batch, a name in data/views.py
+    metrics: tuple[str, ...] = ("frechet",)  # what `evaluate` computes by default
+    schedule: Schedule = constant
+    clip: float = 0.0  # ceiling of the gradient norm of each player, 0 = none
+    ema: float = 0.0  # decay an iteration of the averaged weights that are sampled from, 0 = no average
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named configuration: the constructor's arguments and the recipe's fields that differ from their defaults."""
+
+    hyper: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Batch:
+    """Tensors that share their first axis (`batch.image`, `batch.label`, …) and the noise that belongs to them.
+
+    A batch may be the rows `first … first + n` of a larger one of `total` rows that other processes or
+    micro-batches hold. Its noise is drawn for all `total` rows from `seed` and cut to its own, so that the
+    parts of a batch see together exactly what the whole batch would have seen.
+    """
+
+    def __init__(
+        self,
+        n: int | None = None,
+        *,
+        device: torch.device | str = "cpu",
+        seed: int = 0,
+        first: int = 0,
+        total: int | None = None,
+        **fields: Tensor,
+    ) -> None:
+        if n is None:
+            n = len(next(iter(fields.values())))
+        self.fields, self.n, self.first, self.total = fields, n, first, n if total is None else total
+        self.device = next(iter(fields.values())).device if fields else torch.device(device)
+        self.generator = torch.Generator(self.device).manual_seed(seed)
+
+    def __getattr__(self, name: str) -> Tensor:
+        fields = self.__dict__.get("fields", {})
+        if name in fields:
+            return fields[name]
+        raise AttributeError(f"the batch has no {name!r}; it has {sorted(fields)}")
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.fields
+
+    def without(self, *names: str) -> "Batch":
+        """The same rows and the same stream of noise, less some fields."""
+        return self.having(**{k: v for k, v in self.fields.items() if k not in names})
+
+    def having(self, **fields: Tensor) -> "Batch":
+        """The same rows and the same stream of noise with these fields alone."""
+        other = object.__new__(Batch)
+        other.__dict__ |= self.__dict__ | {"fields": fields}
+        return other
+
+    def randn(self, *shape: int) -> Tensor:
+        """Standard normal noise: (n, *shape)."""
+        return self._rows(torch.randn(self.total, *shape, generator=self.generator, device=self.device))
+
+    def rand(self, *shape: int) -> Tensor:
+        """Uniform noise in [0, 1): (n, *shape)."""
+        return self._rows(torch.rand(self.total, *shape, generator=self.generator, device=self.device))
+
+    def randint(self, high: int, *shape: int) -> Tensor:
+        """Uniform integers in [0, high): (n, *shape), int64."""
+        return self._rows(torch.randint(high, (self.total, *shape), generator=self.generator, device=self.device))
+
+    def _rows(self, whole: Tensor) -> Tensor:
+        return whole[self.first : self.first + self.n]
+
+
+class System(nn.Module, ABC):
+    """One generative system. Its parameters and buffers are its whole state; subclasses are final.
+
+    The constructor's arguments are the hyperparameters, with the paper's values as defaults. Those that describe
+    the data are named `size` (image side), `channels` (1 or 3) and `classes`, and are filled from it.
+    Images are float32 (b, channels, size, size) in [-1, 1].
+    """
+
+    paper: ClassVar[Paper]
+    recipe: ClassVar[Recipe]
+    presets: ClassVar[Mapping[str, Preset]]  # "paper" (or several sizes of it), "small" (minutes), "tiny" (tests)
+
+    iteration: int = 0  # set by the trainer before each `step`
+    progress: float = 0.0  # how much of the budget is spent, in [0, 1]; set by the trainer
+    spec: Mapping[str, Any]  # name and hyperparameters, set by the catalogue
+
+    @abstractmethod
+    def optimizers(self) -> dict[str, Optimizer]:
+        """One optimiser for each player."""
+
+    @abstractmethod
+    def step(self, batch: Batch) -> Iterator[Losses]:
+        """One iteration: every yield names the players that take an optimiser step and their losses."""
+
+    @abstractmethod
+    def sample(self, given: Batch) -> Tensor:
+        """Images from everything in a batch but the image: (n, channels, size, size)."""
+
+    def start(self, batch: Batch) -> None:
+        """Initialise what depends on the data, from the first batch."""
+
+    def finish(self, batches: Iterable[Batch]) -> None:
+        """Compute what follows training, from one pass over the data."""
+
+    def every(self, k: int) -> bool:
+        """Whether this iteration is the last of a round of k."""
+        return (self.iteration + 1) % k == 0
+
+    def report(self, **values: Tensor) -> None:
+        """Hand scalars other than losses to the log."""
+        self.__dict__.setdefault("reported", {}).update({k: v.detach() for k, v in values.items()})
+
+
+@runtime_checkable
+class Decodes(Protocol):
+    """Systems whose images come from a code: `sample(given)` is `decode(prior(given))`."""
+
+    def prior(self, given: Batch) -> Tensor:
+        """Codes as the system draws them: (n, z)."""
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Images of codes: (b, z) -> (b, channels, size, size)."""
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """Systems that recover a code from an image."""
+
+    def encode(self, image: Tensor) -> Tensor:
+        """Codes of images: (b, channels, size, size) -> (b, z)."""
+
+
+@runtime_checkable
+class Classifies(Protocol):
+    """Systems that name the class of an image."""
+
+    def classify(self, image: Tensor) -> Tensor:
+        """Log-probabilities of the classes: (b, channels, size, size) -> (b, classes)."""

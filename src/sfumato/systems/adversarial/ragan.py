@@ -1,0 +1,125 @@
+"""RaGAN: the discriminator judges how much more real a picture is than the average picture of the other kind.
+
+Jolicoeur-Martineau, The relativistic discriminator: a key element missing from standard GAN, ICLR 2019.
+https://arxiv.org/abs/1807.00734
+RaSGAN of section 4.2 (algorithm 2) on the CIFAR-10 networks of section 5.1 and the appendix, which are those of spectral
+normalisation: https://arxiv.org/abs/1802.05957
+
+Deviations: the generator's step sees the reals of the discriminator's step, in algorithm 2 others. "small" samples from
+averaged weights.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+from torch.optim import Adam, Optimizer
+
+from sfumato.networks.dcgan import halvings, initialise
+from sfumato.objectives.adversarial import relativistic_d, relativistic_g, wins
+from sfumato.system import Batch, Losses, Paper, Preset, Recipe, System
+
+
+class Generator(nn.Module):
+    """A linear layer, doublings by transposed convolutions, a convolution: (b, z) -> (b, channels, size, size)."""
+
+    def __init__(self, z: int, ch: int, size: int, channels: int) -> None:
+        super().__init__()
+        self.side, times = halvings(size)
+        n = ch * 2**times
+        self.start = nn.Linear(z, n * self.side**2)
+        layers: list[nn.Module] = []
+        for _ in range(times):
+            layers += [nn.ConvTranspose2d(n, n // 2, 4, 2, 1), nn.BatchNorm2d(n // 2), nn.ReLU()]
+            n //= 2
+        self.layers = nn.Sequential(*layers, nn.Conv2d(n, channels, 3, 1, 1))
+        initialise(self)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Images of codes, float32 in [-1, 1]."""
+        return torch.tanh(self.layers(self.start(z).unflatten(1, (-1, self.side, self.side))).float())
+
+
+class Discriminator(nn.Module):
+    """Pairs of convolutions that keep and halve the side, each of spectral norm 1: (b, channels, size, size) -> (b,)."""
+
+    def __init__(self, ch: int, size: int, channels: int) -> None:
+        super().__init__()
+        side, times = halvings(size)
+        layers: list[nn.Module] = []
+        n = channels
+        for k in range(times):
+            m = ch * 2**k
+            layers += [nn.Conv2d(n, m, 3, 1, 1), nn.LeakyReLU(0.1), nn.Conv2d(m, m, 4, 2, 1), nn.LeakyReLU(0.1)]
+            n = m
+        layers += [nn.Conv2d(n, 2 * n, 3, 1, 1), nn.LeakyReLU(0.1), nn.Flatten()]
+        self.layers = nn.Sequential(*layers, nn.Linear(2 * n * side**2, 1), nn.Flatten(0))
+        initialise(self)
+        for m in self.layers:
+            if isinstance(m, nn.Conv2d):
+                spectral_norm(m)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Scores of images, float32."""
+        return self.layers(image).float()
+
+
+class RaGAN(System):
+    """The relativistic average game."""
+
+    paper = Paper(
+        "The relativistic discriminator: a key element missing from standard GAN",
+        "Jolicoeur-Martineau",
+        2018,
+        "https://arxiv.org/abs/1807.00734",
+    )
+    recipe = Recipe(data="cifar10", size=32, batch=32, steps=100_000)
+    presets = {
+        "paper": Preset(dict(size=32, channels=3)),
+        "small": Preset(dict(z=64, ch=16), dict(data="digits", size=32, batch=32, steps=3_000, ema=0.995)),
+        "tiny": Preset(dict(z=8, ch=4), dict(data="digits", size=16, batch=8, steps=20)),
+    }
+
+    def __init__(
+        self,
+        z: int = 128,  # numbers in a code
+        ch: int = 64,  # channels of the layers next to the picture; twice as many at each halving of the side
+        size: int = 32,  # image side, pixels
+        channels: int = 3,
+        lr: float = 2e-4,
+        beta1: float = 0.5,  # Adam's momentum
+    ) -> None:
+        super().__init__()
+        self.z, self.lr, self.betas = z, lr, (beta1, 0.999)
+        self.G, self.D = Generator(z, ch, size, channels), Discriminator(ch, size, channels)
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """Adam for each network."""
+        return {
+            "G": Adam(self.G.parameters(), self.lr, self.betas, fused=True),
+            "D": Adam(self.D.parameters(), self.lr, self.betas, fused=True),
+        }
+
+    def step(self, batch: Batch) -> Iterator[Losses]:
+        """The discriminator's turn, then the generator's, which sees the reals too."""
+        with torch.no_grad():
+            fake = self.sample(batch)
+        real_score, fake_score = self.D(batch.image), self.D(fake)
+        yield {"D": relativistic_d(real_score, fake_score)}
+        self.report(**{"D wins": wins(real_score, fake_score)})
+        with torch.no_grad():
+            real_score = self.D(batch.image)
+        yield {"G": relativistic_g(real_score, self.D(self.sample(batch)))}
+
+    def prior(self, given: Batch) -> Tensor:
+        """Normal codes: (n, z)."""
+        return given.randn(self.z)
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Images of codes: (b, z) -> (b, channels, size, size)."""
+        return self.G(code)
+
+    def sample(self, given: Batch) -> Tensor:
+        """Images (n, channels, size, size)."""
+        return self.decode(self.prior(given))

@@ -1,0 +1,132 @@
+"""Measure a model against real pictures, and say beside it what the best and the worst would measure."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from .. import catalog
+from ..data.batches import Batches
+from ..data.cache import default_folder
+from ..data.prepare import Pictures, prepare
+from ..errors import UserError
+from ..evaluation import evaluate as measure
+from ..evaluation import observe
+from ..metrics import Result, frechet_distance
+from ..networks.pretrained import Extractor
+from ..networks.pretrained import extractor as find_extractor
+from ..training.checkpoint import write_text
+from .model import Model
+from .runs import read_config
+
+SEED = 20_000  # of the images drawn to be measured, apart from those of the sample grids
+
+
+def evaluate(
+    model: Model,
+    *,
+    metrics: Sequence[str] | None = None,
+    data: str | Path | None = None,
+    n: int = 2048,
+    seed: int = 0,
+    extractor: str | None = None,
+    sha256: str | None = None,
+    out: str | Path | None = None,
+    quiet: bool = False,
+) -> list[Result]:
+    """Measure n images of a model against the held-out pictures of its data, or all of them where none are held out.
+
+    Prints a table and writes it to `out`, or measures.json in the model's run folder. For the Fréchet distance the
+    table has anchors: two halves of the real pictures, their mean picture, and noise. Raises UserError.
+    """
+    real, reference = reference_pictures(model, data)
+    look = reader(model, extractor, sha256)
+    look.to(model.device)
+    names = tuple(metrics or catalog.find(model.name).recipe.metrics)
+
+    def sample(first: int, count: int) -> tuple[Tensor, Tensor | None]:
+        images, labels = zip(*model.draw(first, count, seed=SEED + seed), strict=True)
+        return torch.cat(images), None if labels[0] is None else torch.cat(labels)
+
+    def reals() -> Iterator[tuple[Tensor, Tensor | None]]:
+        return ((b.image, None) for b in Batches(real, batch=250).epoch())
+
+    results = measure(
+        sample, reals(), names, look, n=n, cache=default_folder(), reference=reference, fingerprint=real.fingerprint
+    )
+    anchors = _anchors(reals(), look, seed) if "frechet" in names else {}
+    path = Path(out) if out else model.path / "measures.json" if model.path and model.path.is_dir() else None
+    if path:
+        held = [r.as_dict() | ({"anchors": anchors} if r.metric == "frechet" else {}) for r in results]
+        write_text(path, json.dumps(held, indent=2) + "\n")
+    if not quiet:
+        _print(model, results, anchors)
+    return results
+
+
+def reference_pictures(model: Model, data: str | Path | None = None) -> tuple[Pictures, str]:
+    """The real pictures to measure against, and what they are in words."""
+    f = model.facts
+    options: dict[str, Any] = {}
+    if data is None and model.path and (model.path / "config.json").exists():
+        held = read_config(model.path)["options"]
+        options = {k: held[k] for k in ("fit", "labels", "holdout")}
+    source = str(data or f.source)
+    shown = Path(source).name or source
+    try:
+        return prepare(source, size=f.size, channels=f.channels, split="test", **options), f"{shown}, held out"
+    except UserError as e:
+        if "no test split" not in str(e):
+            raise
+        return prepare(source, size=f.size, channels=f.channels, **options), f"{shown}, the pictures trained on"
+
+
+def reader(model: Model, name: str | None, sha256: str | None = None) -> Extractor:
+    """The extractor asked for, else the shipped reader that fits the model's pictures best."""
+    f = model.facts
+    fitting = f.source if f.source in ("digits", "shapes") else "digits" if f.channels == 1 else "shapes"
+    return find_extractor(name or f"reader:{fitting}", sha256=sha256).to(model.device)
+
+
+def _anchors(real: Iterator[tuple[Tensor, Tensor | None]], look: Extractor, seed: int) -> dict[str, float]:
+    """Fréchet distances that tell what a number means: of two real halves, of the mean picture, of noise."""
+    images = torch.cat([x.cpu() for x, _ in real][:ANCHORED])
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
+    halves = [observe(images[i], look).features for i in order.chunk(2)]
+    everything = torch.cat(halves)
+    mean = images.mean(0, keepdim=True).expand(len(images), -1, -1, -1)
+    noise = torch.rand(images.shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    return {
+        "two real halves": frechet_distance(*halves),
+        "the mean picture": frechet_distance(everything, observe(mean, look).features),
+        "noise": frechet_distance(everything, observe(noise, look).features),
+    }
+
+
+ANCHORED = 16  # batches of real pictures that the anchors are computed from
+
+
+def _print(model: Model, results: Sequence[Result], anchors: dict[str, float]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table(title=str(model), title_justify="left", box=None)
+    for heading in ("measure", "", "value"):
+        table.add_column(heading, justify="right" if heading == "value" else "left")
+    for r in results:
+        for i, (name, value) in enumerate(r.values.items()):
+            table.add_row(name, ("↓" if r.better == "lower" else "↑") if i == 0 else "", f"{value:.4g}")
+        if r.metric == "frechet":
+            for name, value in anchors.items():
+                table.add_row(f"  of {name}", "", f"{value:.4g}")
+    console.print(table)
+    r = results[0]
+    console.print(
+        f"extractor {r.extractor} ({r.sha256[:12]}), {r.resize}; "
+        f"{r.n_fake:,} images against {r.n_real:,}: {r.reference}"
+    )
+    for text in dict.fromkeys(w for r in results for w in r.warnings):
+        console.print(f"! {text}", markup=False)

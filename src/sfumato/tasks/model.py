@@ -1,0 +1,179 @@
+"""A trained system as people use it: draw, classify, encode, decode."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import catalog
+from ..errors import UserError, nearest
+from ..system import Batch, Classifies, Decodes, Encodes, System
+from ..training import checkpoint
+
+CHUNK = 64  # images drawn at a time: the noise of image i belongs to chunk i // CHUNK, whatever else is drawn
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a system was trained on."""
+
+    source: str
+    size: int
+    channels: int
+    classes: tuple[str, ...]
+    view: str
+
+
+class Model:
+    """A trained system and what it was trained on. Images are float32 (n, channels, size, size) in [-1, 1]."""
+
+    def __init__(self, system: System, facts: Facts, *, step: int = 0, path: Path | None = None) -> None:
+        self.system, self.facts, self.step, self.path = system.eval(), facts, step, path
+
+    def __repr__(self) -> str:
+        f = self.facts
+        return f"<{self.name} of {f.source}, {f.size} px, step {self.step}, {self.parameters:,} parameters>"
+
+    @property
+    def name(self) -> str:
+        """The system's name."""
+        return str(self.system.spec["name"])
+
+    @property
+    def parameters(self) -> int:
+        """How many parameters all of its networks have."""
+        return sum(p.numel() for p in self.system.parameters())
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return next(self.system.parameters()).device
+
+    @property
+    def asks_label(self) -> bool:
+        """Whether a class can be asked for."""
+        return self.facts.view == "labelled"
+
+    def sample(self, n: int = 16, *, seed: int = 0, label: int | str | Sequence[int] | None = None) -> Tensor:
+        """Draw n images; image i depends on the seed, i and its class alone.
+
+        `label` is a class by number or name, or one number for each image; if none is given the classes take turns.
+        """
+        return torch.cat([x for x, _ in self.draw(0, n, seed=seed, label=label)])
+
+    def draw(
+        self, first: int, count: int, *, seed: int = 0, label: int | str | Sequence[int] | None = None
+    ) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Images `first … first + count` of the endless sequence of a seed, with the classes asked, in chunks."""
+        if count < 1:
+            raise UserError(f"{count} images cannot be drawn; ask for 1 or more")
+        at = first
+        while at < first + count:
+            chunk, offset = divmod(at, CHUNK)
+            n = min(CHUNK - offset, first + count - at)
+            asked = self._labels(label, at, n, at - first)
+            fields = {} if asked is None else {"label": asked}
+            seeded = hash((seed, chunk)) & 0x7FFF_FFFF_FFFF_FFFF
+            given = Batch(n, device=self.device, seed=seeded, first=offset, total=CHUNK, **fields)
+            with self._ready(seeded):
+                yield self.system.sample(given).float().clamp(-1, 1), asked
+            at += n
+
+    def prior(self, n: int, *, seed: int = 0) -> Tensor:
+        """Codes as `sample` would draw them: (n, z). Raises UserError if the system draws from no code."""
+        system = self._able(Decodes, "decode a code")
+        with self._ready(seed):
+            return system.prior(Batch(n, device=self.device, seed=seed))
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Images of codes: (n, z) -> (n, channels, size, size)."""
+        return self._apply(self._able(Decodes, "decode a code").decode, code)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Codes of images: (n, channels, size, size) -> (n, z)."""
+        return self._apply(self._able(Encodes, "encode an image").encode, images)
+
+    def classify(self, images: Tensor) -> Tensor:
+        """Log-probabilities of the classes: (n, channels, size, size) -> (n, classes)."""
+        return self._apply(self._able(Classifies, "classify an image").classify, images)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model to one file that `load` reads."""
+        path = Path(path)
+        write_model(path, self.system, self.facts, self.step, dict(self.system.state_dict()))
+        return path
+
+    def _labels(self, label: int | str | Sequence[int] | None, at: int, n: int, index: int) -> Tensor | None:
+        if not self.asks_label:
+            if label is not None:
+                raise UserError(f"{self.name} was trained without classes, so that none can be asked for")
+            return None
+        classes = self.facts.classes
+        if label is None:
+            return (torch.arange(at, at + n) % len(classes)).to(self.device)
+        if isinstance(label, str):
+            label = (
+                int(label)
+                if label.isdigit() and label not in classes
+                else classes.index(nearest(label, classes, "class"))
+            )
+        chosen = [label] * n if isinstance(label, int) else list(label)[index : index + n]
+        if len(chosen) < n or not all(0 <= c < len(classes) for c in chosen):
+            raise UserError(
+                f"a label for each image is needed, from 0 to {len(classes) - 1} ({', '.join(classes[:12])})"
+            )
+        return torch.tensor(chosen, device=self.device)
+
+    def _able(self, ability: type, doing: str) -> Any:
+        if isinstance(self.system, ability):
+            return self.system
+        raise UserError(f"{self.name} cannot {doing}; `sfumato list` shows what each system can do")
+
+    def _apply(self, function: Any, x: Tensor) -> Tensor:
+        with self._ready(0):
+            return torch.cat([function(part.to(self.device)).float() for part in x.split(CHUNK)])
+
+    @contextmanager
+    def _ready(self, seed: int) -> Iterator[None]:
+        """Evaluation mode, no gradients, and a random state of its own."""
+        training = self.system.training
+        self.system.eval()
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []), torch.no_grad():
+            torch.manual_seed(seed)
+            yield
+        self.system.train(training)
+
+
+def write_model(path: Path, system: System, facts: Facts, step: int, weights: dict[str, Tensor]) -> None:
+    """Write a model file: weights, how to build the system, and what it was trained on. Raises UserError."""
+    checkpoint.write(path, {"spec": dict(system.spec), "facts": asdict(facts), "step": step, "weights": weights})
+
+
+def load(path: str | Path, *, device: str | None = None) -> Model:
+    """A trained model from a run folder or a model file.
+
+    Nothing in the file can run code. Raises UserError if there is none, it is damaged, or its weights do not fit.
+    """
+    from ..training.machine import choose_device
+
+    path = Path(path)
+    file = path / "model.safetensors" if path.is_dir() else path
+    if not file.exists():
+        what = "no model yet: nothing was saved before it stopped" if path.is_dir() else "no such file"
+        raise UserError(f"{path}: {what}; a model is a run folder (runs/00000-…) or its model.safetensors")
+    held = checkpoint.read(file)
+    if not isinstance(held, dict) or not {"spec", "facts", "weights"} <= held.keys():
+        raise UserError(f"{file}: a checkpoint of sfumato, but not a model; give the run's folder")
+    system = catalog.rebuild(held["spec"])
+    try:
+        system.load_state_dict(held["weights"])
+    except RuntimeError:
+        raise UserError(
+            f"{file}: its weights are not those of {held['spec']['name']} as it says it was built"
+        ) from None
+    facts = Facts(**(held["facts"] | {"classes": tuple(held["facts"]["classes"])}))
+    return Model(system.to(choose_device(device)), facts, step=held["step"], path=path)

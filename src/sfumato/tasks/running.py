@@ -1,0 +1,191 @@
+"""A run from its first or next iteration to its last: saving, logging, drawing and watching as it trains."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..data.batches import Batches
+from ..data.pictures import save_grid
+from ..errors import UserError
+from ..system import Recipe, System
+from ..training import checkpoint, distributed
+from ..training.loop import Budget, State, begin, train
+from ..training.runlog import RunLog
+from ..training.watch import Watch
+from .model import Facts, Model, write_model
+
+GRIDS = 16  # sample grids over a run
+TICK = 50  # iterations between log lines
+DRAWN = 64  # images of a grid, and of the check for collapse
+INTERVAL = 60.0  # seconds between checkpoints
+
+
+class StoppedError(UserError):
+    """The run was asked to stop, and is saved."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+def run_to_end(
+    run: Path,
+    config: Mapping[str, Any],
+    recipe: Recipe,
+    system: System,
+    feed: Batches,
+    facts: Facts,
+    *,
+    again: bool = False,
+    quiet: bool = False,
+) -> State:
+    """Train until the budget is spent, from the newest checkpoint if `again`; the final state, which is saved.
+
+    Only process 0 writes. Raises StoppedError after SIGTERM or SIGINT (saved first), UserError for what is wrong
+    with the checkpoint or the disk, DivergedError for losses that are not finite.
+    """
+    seed, options, budget = config["seed"], config["options"], Budget(**config["budget"])
+    dtype = getattr(torch, config["choices"]["precision"]["value"])
+    first = distributed.rank() == 0
+    system.to(feed.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if options["compile"]:
+        for network in system.children():
+            network.compile()
+    state = begin(system, ema=recipe.ema, dtype=dtype)
+    complaints = _restore(state, run) if again else []
+    keeper, watch = _Keeper(run, facts, options["save_every"]), Watch()
+    data = feed.at(0).image[:DRAWN]
+    with RunLog(run if first else None, step=state.step, quiet=quiet or not first) as log, _signals() as stopped:
+        for text in complaints:
+            log.event(state.step, "warning", text)
+        _greet(log, run, config, state)
+        drawn = int(budget.spent(state) * GRIDS)
+        if first and not again:
+            _draw(state, facts, run, seed)
+        for _ in train(
+            state,
+            feed,
+            budget,
+            seed=seed,
+            schedule=recipe.schedule,
+            clip=recipe.clip,
+            dtype=dtype,
+            micro=options["micro"],
+        ):
+            progress, stop = budget.spent(state), int(distributed.agree(stopped()))
+            if not first and not stop:
+                continue
+            if state.step % TICK == 0 or progress >= 1:
+                _log(log, watch, state, progress)
+            if int(progress * GRIDS) > drawn:
+                drawn = int(progress * GRIDS)
+                for text in watch.samples(_draw(state, facts, run, seed), data):
+                    log.event(state.step, "warning", text)
+            if first and (stop or keeper.due(state)):
+                keeper.save(state)
+            if stop:
+                text = f"stopped at step {state.step:,} and saved; continue with: sfumato resume {run}"
+                log.event(state.step, "stop", text)
+                raise StoppedError(text, 128 + stop)
+        system.finish(feed.epoch())
+        if first:
+            keeper.save(state)
+    return state
+
+
+class _Keeper:
+    """Saves a run: when it is due, after so many iterations or an interval of time."""
+
+    def __init__(self, run: Path, facts: Facts, every: int | None) -> None:
+        self.run, self.facts, self.every, self.last = run, facts, every, -1.0
+
+    def due(self, state: State) -> bool:
+        if self.every:
+            return state.step % self.every == 0
+        if self.last < 0:
+            self.last = state.seconds
+        return state.seconds - self.last >= INTERVAL
+
+    def save(self, state: State) -> None:
+        self.last = state.seconds
+        bad = [k for k, v in state.system.state_dict().items() if v.is_floating_point() and not v.isfinite().all()]
+        if bad:
+            raise UserError(
+                f"step {state.step}: {', '.join(bad[:3])} is not finite any more, and was not saved; "
+                "the last checkpoint is intact. Lower the learning rate"
+            )
+        checkpoint.save_state(self.run / "resume", state.step, state.pack())
+        weights = state.average.values if state.average else dict(state.system.state_dict())
+        write_model(self.run / "model.safetensors", state.system, self.facts, state.step, weights)
+
+
+def _restore(state: State, run: Path) -> list[str]:
+    """Take up the newest whole checkpoint; a line on each newer one that is damaged."""
+    packed, complaints = checkpoint.load_state(run / "resume")
+    try:
+        state.restore(packed)
+    except (RuntimeError, KeyError, ValueError, TypeError) as e:
+        text = str(e).strip().splitlines()[0]
+        raise UserError(
+            f"{run}/resume holds the checkpoint of another system than its config.json says: {text}"
+        ) from None
+    return complaints
+
+
+def _draw(state: State, facts: Facts, run: Path, seed: int) -> Tensor:
+    """Draw the samples of this moment, from the same noise as at every other, and keep them as a picture."""
+    with state.average.inside(state.system) if state.average else nullcontext():
+        drawn = Model(state.system, facts).sample(DRAWN, seed=seed)
+    state.system.train()
+    save_grid(drawn, run / "samples" / f"{state.step:09d}.png")
+    return drawn
+
+
+def _log(log: RunLog, watch: Watch, state: State, progress: float) -> None:
+    values = {k: float(v) for k, v in state.values.items()}
+    rates = {k: o.param_groups[0]["lr"] for k, o in state.optimizers.items()}
+    log.numbers(
+        step=state.step, images=state.images, seconds=state.seconds, progress=progress, lr=rates, values=values
+    )  # fmt: skip
+    for text in watch.figures(values):
+        log.event(state.step, "warning", text)
+
+
+def _greet(log: RunLog, run: Path, config: Mapping[str, Any], state: State) -> None:
+    """Say what is about to happen, on what, and what was chosen why."""
+    data, name = config["data"], config["system"]["name"]
+    count = sum(p.numel() for p in state.system.parameters())
+    verb = f"continuing at step {state.step:,}:" if state.step else "training"
+    log.say(f"{verb} {name} ({config['preset']}, {count:,} parameters)")
+    for note in data["notes"]:
+        log.say(f"  {note}")
+    for what, choice in config["choices"].items():
+        log.say(f"  {what}: {choice['value']} ({choice['why']})")
+    log.say(f"  run folder: {run}")
+
+
+@contextmanager
+def _signals() -> Iterator[Callable[[], int]]:
+    """A function that tells which signal asked to stop, 0 before one did. Asked twice, the process leaves at once."""
+    caught = [0]
+
+    def note(number: int, frame: object) -> None:
+        if caught[0]:
+            raise KeyboardInterrupt
+        caught[0] = number
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: 0
+        return
+    before = {s: signal.signal(s, note) for s in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield lambda: caught[0]
+    finally:
+        for s, handler in before.items():
+            signal.signal(s, handler)

@@ -1,0 +1,256 @@
+"""Train a system on pictures: from a name and a source to a run folder with a model, samples, measures and a report."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .. import catalog
+from .. import system as contract
+from ..data.batches import Batches
+from ..data.prepare import Pictures, prepare, write_skipped
+from ..data.views import VIEWS
+from ..errors import UserError, nearest
+from ..system import Recipe, System
+from ..training import checkpoint, distributed
+from ..training.loop import Budget
+from ..training.machine import choose_device, prepare_machine
+from .model import Facts, Model, load
+from .running import run_to_end
+from .runs import command, new_run, read_config, versions, write_config
+
+SCHEDULES = {"constant": contract.constant, "linear": contract.linear, "cosine": contract.cosine}
+
+
+def train(
+    system: str,
+    *,
+    preset: str = "small",
+    data: str | Path | None = None,
+    size: int | None = None,  # image side, pixels
+    batch: int | None = None,  # images an iteration
+    steps: int | None = None,
+    images: int | None = None,
+    minutes: float | None = None,
+    view: str | None = None,
+    schedule: str | None = None,  # constant, linear or cosine
+    clip: float | None = None,
+    ema: float | None = None,
+    metrics: tuple[str, ...] | None = None,
+    channels: int | None = None,  # 1 grey, 3 colour; None = as the pictures are
+    fit: str = "crop",  # how a picture becomes square: crop, fit (distort) or pad
+    labels: str | Path | None = None,  # csv or json of names and labels
+    holdout: float = 0.0,  # share of the pictures kept from training, to measure against
+    per_class: int = 10,  # labelled pictures a class, of the view "semi"
+    flip: bool = False,  # mirror half of the pictures
+    seed: int = 0,
+    out: str | Path | None = None,
+    device: str | None = None,
+    precision: str | None = None,
+    threads: int | None = None,
+    compile: bool = False,
+    micro: int = 1,  # micro-batches an optimiser step
+    save_every: int | None = None,  # iterations between checkpoints; None = a minute
+    evaluate: bool = True,
+    extractor: str | None = None,
+    quiet: bool = False,
+    **hyper: Any,
+) -> Model:
+    """Train a system and return it; the run folder is `model.path`.
+
+    Further keyword arguments are the system's own hyperparameters. Raises UserError for what a user can mend.
+    """
+    cls = catalog.find(system)
+    chosen = catalog.preset(cls, preset)
+    known = catalog.hyperparameters(cls)
+    for k in hyper:
+        nearest(k, known, f"option or hyperparameter of {system}")
+    given = dict(
+        data=data and str(data), size=size, batch=batch, steps=steps, view=view, clip=clip, ema=ema, metrics=metrics
+    )
+    if schedule is not None:
+        given["schedule"] = SCHEDULES[nearest(schedule, SCHEDULES, "schedule")]  # type: ignore[assignment]
+    recipe = replace(cls.recipe, **dict(chosen.recipe) | {k: v for k, v in given.items() if v is not None})
+    if Path(recipe.data).exists():  # a run can be resumed from anywhere
+        recipe = replace(recipe, data=str(Path(recipe.data).resolve()))
+    nearest(recipe.view, VIEWS, "view")
+    limited = steps is not None or (images is None and minutes is None)
+    budget = Budget(recipe.steps if limited else None, images, minutes)
+    _check(recipe, budget, micro)
+
+    where = distributed.join(choose_device(device))
+    choices = prepare_machine(where, precision, threads)
+    options = dict(channels=channels, fit=fit, labels=labels and str(labels), holdout=holdout)
+    pictures = _pictures(recipe, options, quiet)
+    facts = _facts(recipe, pictures)
+    hyper = _fill(known, {**chosen.hyper, **hyper}, facts)
+    torch.manual_seed(seed)
+    built = _build(system, hyper)
+    run = new_run(out, system, str(recipe.data)) if distributed.rank() == 0 else Path()
+    config = {
+        "sfumato": versions()["sfumato"],
+        "versions": versions(),
+        "platform": _platform(),
+        "command": command(),
+        "created": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "paper": asdict(cls.paper),
+        "system": dict(built.spec),
+        "preset": preset,
+        "recipe": asdict(recipe) | {"schedule": recipe.schedule.__name__},
+        "data": _describe(recipe, pictures),
+        "options": options | dict(per_class=per_class, flip=flip, micro=micro, compile=compile, save_every=save_every),
+        "seed": seed,
+        "device": where.type,
+        "choices": {k: asdict(v) for k, v in choices.items()},
+        "budget": asdict(budget),
+    }
+    if distributed.rank() == 0:
+        write_config(run, config)
+        if pictures.skipped:
+            write_skipped(pictures, run / "skipped.csv")
+    return _train(run, config, recipe, built, pictures, where, evaluate=evaluate, extractor=extractor, quiet=quiet)
+
+
+def resume(
+    run: str | Path,
+    *,
+    steps: int | None = None,
+    images: int | None = None,
+    minutes: float | None = None,
+    evaluate: bool = True,
+    extractor: str | None = None,
+    quiet: bool = False,
+) -> Model:
+    """Continue a run from its newest whole checkpoint, as if it had never stopped; a new budget replaces the old.
+
+    Raises UserError if there is nothing to continue or the pictures have changed.
+    """
+    run = Path(run)
+    config = read_config(run)
+    checkpoint.sweep(run)
+    if (steps, images, minutes) != (None, None, None):
+        config["budget"] = dict(steps=steps, images=images, minutes=minutes)
+        if distributed.rank() == 0:
+            write_config(run, config)
+    where = distributed.join(choose_device(config["device"]))
+    same = config["choices"]  # other threads or precision would give other sums
+    prepare_machine(where, same["precision"]["value"], same["threads"]["value"])
+    recipe = _recipe(config)
+    pictures = _pictures(recipe, {k: config["options"][k] for k in ("channels", "fit", "labels", "holdout")}, quiet)
+    if pictures.fingerprint != config["data"]["fingerprint"]:
+        raise UserError(f"{recipe.data} has changed since {run} was started; train anew, or restore the pictures")
+    torch.manual_seed(config["seed"])
+    built = catalog.rebuild(config["system"])
+    return _train(
+        run, config, recipe, built, pictures, where, evaluate=evaluate, extractor=extractor, quiet=quiet, again=True
+    )  # fmt: skip
+
+
+def _train(
+    run: Path,
+    config: Mapping[str, Any],
+    recipe: Recipe,
+    system: System,
+    pictures: Pictures,
+    device: torch.device,
+    *,
+    evaluate: bool,
+    extractor: str | None,
+    quiet: bool,
+    again: bool = False,
+) -> Model:
+    """Train to the end, measure, report, and give back the model."""
+    from .evaluate import evaluate as measure
+    from .report import write_report
+
+    facts = _facts(recipe, pictures)
+    feed = Batches(
+        pictures,
+        view=recipe.view,
+        batch=recipe.batch,
+        seed=config["seed"],
+        flip=config["options"]["flip"],
+        device=device,
+        per_class=config["options"]["per_class"],
+    )
+    try:
+        state = run_to_end(run, config, recipe, system, feed, facts, again=again, quiet=quiet)
+        if distributed.rank() > 0:
+            return Model(state.system, facts, step=state.step, path=run)
+    finally:
+        distributed.leave()
+    model = load(run, device=str(device))
+    if evaluate:
+        measure(model, extractor=extractor, quiet=quiet)
+    write_report(run)
+    return model
+
+
+def _facts(recipe: Recipe, pictures: Pictures) -> Facts:
+    return Facts(str(recipe.data), recipe.size, pictures.channels, tuple(pictures.classes), recipe.view)
+
+
+def _pictures(recipe: Recipe, options: Mapping[str, Any], quiet: bool) -> Pictures:
+    """The decoded pictures; with several processes the first decodes, the others find its cache."""
+    for turn in range(2 if distributed.world() > 1 else 1):
+        if distributed.world() == 1 or (distributed.rank() == 0) == (turn == 0):
+            pictures = prepare(recipe.data, size=recipe.size, **options)
+        if distributed.world() > 1:
+            torch.distributed.barrier()
+    return pictures
+
+
+def _fill(known: Mapping[str, Any], hyper: dict[str, Any], facts: Facts) -> dict[str, Any]:
+    """The hyperparameters with those that describe the data, where the system asks for them."""
+    if "classes" in known and not facts.classes:
+        raise UserError(
+            f"{facts.source} has no classes, which this system needs; "
+            "sort the pictures into a folder for each class, or give --labels names.csv (lines: name,label)"
+        )
+    described = {"size": facts.size, "channels": facts.channels, "classes": len(facts.classes)}
+    return hyper | {k: v for k, v in described.items() if k in known}
+
+
+def _build(name: str, hyper: Mapping[str, Any]) -> System:
+    try:
+        return catalog.build(name, **hyper)
+    except (ValueError, TypeError) as e:
+        raise UserError(f"{name} cannot be built with {', '.join(f'{k}={v}' for k, v in hyper.items())}: {e}") from None
+
+
+def _recipe(config: Mapping[str, Any]) -> Recipe:
+    held = {f.name: config["recipe"][f.name] for f in fields(Recipe)}
+    return Recipe(**held | {"schedule": SCHEDULES[held["schedule"]], "metrics": tuple(held["metrics"])})
+
+
+def _check(recipe: Recipe, budget: Budget, micro: int) -> None:
+    for name, value in {**asdict(budget), "size": recipe.size, "batch": recipe.batch}.items():
+        if value is not None and value <= 0:
+            raise UserError(f"--{name} is {value}; it must be above 0")
+    parts = micro * distributed.world()
+    if micro < 1 or recipe.batch % parts:
+        raise UserError(
+            f"--batch {recipe.batch} cannot be shared by {parts} processes and micro-batches; give a multiple of it"
+        )
+
+
+def _describe(recipe: Recipe, pictures: Pictures) -> dict[str, Any]:
+    return {
+        "source": str(recipe.data),
+        "fingerprint": pictures.fingerprint,
+        "n": len(pictures),
+        "size": recipe.size,
+        "channels": pictures.channels,
+        "classes": list(pictures.classes),
+        "notes": list(pictures.notes),
+        "skipped": len(pictures.skipped),
+    }
+
+
+def _platform() -> str:
+    import platform
+
+    return f"{platform.system()} {platform.machine()}"

@@ -1,0 +1,241 @@
+"""One contract for every system in the catalogue: nothing here names one."""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from sfumato import catalog
+from sfumato.data.batches import Batches
+from sfumato.data.prepare import prepare
+from sfumato.errors import UnknownNameError
+from sfumato.system import Batch, Classifies, Decodes, Encodes, linear
+from sfumato.tasks.model import Facts, Model, load, write_model
+from sfumato.training.loop import Budget, begin, train
+
+NAMES = sorted(catalog.names())
+SOURCE = Path(catalog.__file__).parent
+PAGE = 150  # lines
+
+
+def make(name, preset="tiny", data="digits", **more):
+    """A system and its feed, as `sfumato train` would make them."""
+    cls = catalog.find(name)
+    chosen = catalog.preset(cls, preset)
+    recipe = {k: getattr(cls.recipe, k) for k in ("size", "batch", "view")} | dict(chosen.recipe)
+    pictures = prepare(data, size=recipe["size"])
+    facts = Facts(data, recipe["size"], pictures.channels, pictures.classes, recipe["view"])
+    described = {"size": facts.size, "channels": facts.channels, "classes": len(facts.classes)}
+    known = catalog.hyperparameters(cls)
+    torch.manual_seed(0)
+    system = catalog.build(name, **{**chosen.hyper, **{k: v for k, v in described.items() if k in known}, **more})
+    return system, Batches(pictures, view=recipe["view"], batch=recipe["batch"]), facts
+
+
+def given(system, feed, step=0):
+    """What `sample` is given: everything but the images."""
+    batch = feed.at(step)
+    return batch.without(*(k for k, v in batch.fields.items() if v.ndim == 4))
+
+
+def rounds(name):
+    """Iterations until every player has played."""
+    system, feed, _ = make(name)
+    state, played = begin(system), set()
+    step = system.step
+
+    def noting(batch):
+        for losses in step(batch):
+            played.update(losses)
+            yield losses
+
+    system.step = noting
+    for _ in train(state, feed, Budget(steps=30)):
+        if played == state.optimizers.keys():
+            return state.step
+    raise AssertionError(f"{state.optimizers.keys() - played} never played in {state.step} iterations")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_player_learns_and_moves_nobody_else(name, monkeypatch):
+    system, feed, _ = make(name)
+    state = begin(system)
+    own = {k: {id(p) for g in o.param_groups for p in g["params"]} for k, o in state.optimizers.items()}
+    assert not any(own[a] & own[b] for a in own for b in own if a < b) or "shared" in (system.__doc__ or "")
+    names = {id(p): n for n, p in system.named_parameters()}
+    moved = set()
+
+    def watched(step):
+        def run(batch):
+            for losses in step(batch):
+                before = {n: p.detach().clone() for n, p in system.named_parameters()}
+                players = list(losses)
+                yield losses
+                theirs = set().union(*(own[k] for k in players))
+                for i, n in names.items():
+                    if not torch.equal(before[n], dict(system.named_parameters())[n]):
+                        assert i in theirs, f"{n} moved though {players} played"
+                        moved.add(n)
+
+        return run
+
+    monkeypatch.setattr(system, "step", watched(system.step))
+    for _ in train(state, feed, Budget(steps=2 * rounds(name))):
+        pass
+    still = [n for n, p in system.named_parameters() if p.requires_grad and n not in moved]
+    assert not still, f"never trained: {still}"
+    assert set().union(*own.values()) <= names.keys(), "an optimiser holds parameters that the system does not"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_samples_are_images_and_a_function_of_the_noise_alone(name):
+    system, feed, facts = make(name)
+    for _ in train(begin(system), feed, Budget(steps=2)):
+        pass
+    system.eval()
+    with torch.no_grad():
+        a, b, c = (system.sample(given(system, feed, step)) for step in (0, 0, 1))
+    assert a.shape == (feed.batch, facts.channels, facts.size, facts.size) and a.dtype == torch.float32
+    assert a.isfinite().all() and a.abs().max() <= 1
+    assert torch.equal(a, b) and not torch.equal(a, c)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_image_does_not_depend_on_what_else_is_drawn(name):
+    system, _, facts = make(name)
+    model = Model(system, facts)
+    many, few = model.sample(70, seed=3), model.sample(5, seed=3)
+    torch.testing.assert_close(many[:5], few, rtol=0, atol=1e-5)
+    late = torch.cat([x for x, _ in model.draw(62, 4, seed=3)])
+    torch.testing.assert_close(many[62:66], late, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_resuming_equals_not_stopping(name):
+    def state_of(system):
+        return {k: v.clone() for k, v in system.state_dict().items()}
+
+    system, feed, _ = make(name)
+    steps = rounds(name) + 1
+    budget = Budget(steps=2 * steps)
+    state = begin(system, ema=0.9)
+    packed = None
+    for _ in train(state, feed, budget, schedule=linear):
+        if state.step == steps:
+            whole = state.pack()
+            packed = whole | {
+                "system": state_of(system),
+                "average": {k: v.clone() for k, v in whole["average"].items()},
+                "optimizers": torch.utils._pytree.tree_map(
+                    lambda x: x.clone() if isinstance(x, torch.Tensor) else x, whole["optimizers"]
+                ),
+            }
+    again, feed, _ = make(name)
+    torch.rand(5)
+    second = begin(again, ema=0.9)
+    second.restore(packed)
+    for _ in train(second, feed, budget, schedule=linear):
+        pass
+    for a, b in ((state_of(system), state_of(again)), (state.average.values, second.average.values)):
+        assert all(torch.equal(a[k], b[k]) for k in a), [k for k in a if not torch.equal(a[k], b[k])]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_saved_model_is_the_same_model(name, tmp_path):
+    system, feed, facts = make(name)
+    for _ in train(begin(system), feed, Budget(steps=1)):
+        pass
+    write_model(tmp_path / "m.safetensors", system, facts, 1, dict(system.state_dict()))
+    loaded = load(tmp_path / "m.safetensors", device="cpu")
+    assert torch.equal(loaded.sample(3), Model(system, facts).sample(3)) and loaded.facts == facts
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_abilities_do_what_they_promise(name):
+    system, feed, facts = make(name)
+    system.eval()
+    batch = feed.at(0)
+    with torch.no_grad():
+        if isinstance(system, Decodes):
+            code = system.prior(Batch(4, seed=1))
+            images = system.decode(code)
+            assert code.ndim == 2 and len(images) == 4
+            assert torch.equal(images, system.sample(Batch(4, seed=1)))
+        if isinstance(system, Encodes):
+            assert len(system.encode(batch.image)) == len(batch.image)
+        if isinstance(system, Classifies):
+            logs = system.classify(batch.image)
+            assert logs.shape == (len(batch.image), len(facts.classes))
+            torch.testing.assert_close(logs.exp().sum(1), torch.ones(len(logs)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_trains_in_colour_and_in_lower_precision(name):
+    system, feed, _ = make(name, data="shapes")
+    state = begin(system)
+    for _ in train(state, feed, Budget(steps=rounds(name)), dtype=torch.bfloat16):
+        pass
+    assert all(v.isfinite().all() for v in system.state_dict().values())
+    assert all(v.dtype == torch.float32 for v in system.parameters())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_is_documented_and_one_page(name):
+    cls = catalog.find(name)
+    module = inspect.getmodule(cls)
+    source = inspect.getsource(module)
+    assert source.count("\n") <= PAGE
+    assert cls.paper.url in module.__doc__ and re.search(r"arxiv.org/abs/\d{4}\.\d{4,5}", module.__doc__)
+    assert "Deviations:" in module.__doc__
+    assert {"paper", "small", "tiny"} <= cls.presets.keys()
+    assert cls.__subclasses__() == [] and cls.__doc__
+    init = next(n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.FunctionDef) and n.name == "__init__")
+    for a in init.args.args[1:]:
+        assert a.annotation, f"{a.arg} has no type"
+    fields = set(catalog.find(name).recipe.__dataclass_fields__)
+    assert catalog.hyperparameters(cls).keys() & fields <= {"size"}, "a flag would mean two things"
+
+
+ARROWS = {
+    "systems": {"system", "networks", "objectives", "errors"},
+    "networks": {"networks", "errors"},
+    "objectives": {"objectives", "errors"},
+    "training": {"training", "system", "errors"},
+    "metrics": {"metrics", "networks.pretrained", "errors"},
+    "data": {"data", "system", "errors"},
+    "evaluation": {"metrics", "networks.pretrained", "system", "errors"},
+    "catalog": {"systems", "system", "errors"},
+    "cli": {"tasks", "catalog", "errors"},
+}
+
+
+@pytest.mark.parametrize("part", ARROWS)
+def test_arrows_point_one_way(part):
+    files = [SOURCE / f"{part}.py"] if (SOURCE / f"{part}.py").exists() else sorted((SOURCE / part).rglob("*.py"))
+    assert files
+    for path in files:
+        package = ["sfumato", *path.relative_to(SOURCE).with_suffix("").parts][:-1]
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                base = package[: len(package) - node.level + 1] if node.level else []
+                target = [*base, *(node.module or "").split(".")] if node.module or base else []
+                for alias in node.names:
+                    full = ".".join(p for p in [*target, alias.name] if p)
+                    if full.startswith("sfumato."):
+                        inside = full.removeprefix("sfumato.")
+                        assert any(inside == a or inside.startswith(a + ".") for a in ARROWS[part]), f"{path}: {full}"
+
+
+def test_systems_do_not_know_each_other():
+    for path in (SOURCE / "systems").rglob("*.py"):
+        assert not re.search(r"from \.(\w| import)|from \.\.(\w| import)|sfumato\.systems", path.read_text()), path
+
+
+def test_an_unknown_name_or_hyperparameter_is_an_error_with_a_suggestion():
+    with pytest.raises(UnknownNameError, match=f"did you mean .*{NAMES[0]}"):
+        catalog.build(NAMES[0] + "x")
+    with pytest.raises(UnknownNameError, match="no hyperparameter of .* is called 'llr'; did you mean lr"):
+        catalog.build(NAMES[0], llr=1)
