@@ -13,6 +13,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
@@ -120,8 +121,8 @@ def step() -> Callable[[], None]:
 
     ch, z, b = 32, 100, 64
     widths = [8 * ch, 4 * ch, 2 * ch, ch]
-    ups = [m for a, c in zip(widths, widths[1:], strict=False) for m in up(a, c)]
-    downs = [m for a, c in zip(widths[::-1], widths[-2::-1], strict=False) for m in down(a, c)]
+    ups = [m for a, c in pairwise(widths) for m in up(a, c)]
+    downs = [m for a, c in pairwise(widths[::-1]) for m in down(a, c)]
     G = nn.Sequential(nn.ConvTranspose2d(z, 8 * ch, 4), *ups, nn.ConvTranspose2d(ch, 3, 4, 2, 1), nn.Tanh())
     D = nn.Sequential(nn.Conv2d(3, ch, 4, 2, 1), nn.LeakyReLU(0.2), *downs, nn.Conv2d(8 * ch, 1, 4))
     nets = [net.to(memory_format=torch.channels_last) for net in (D, G)]

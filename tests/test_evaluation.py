@@ -180,6 +180,7 @@ def process(rank, world, folder):
 
 def test_processes_share_the_work_and_agree_with_one(tmp_path):
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    mp.set_forkserver_preload(["sfumato.evaluation"])
     mp.start_processes(process, (3, tmp_path), nprocs=3, start_method="forkserver")
     said = [json.loads((tmp_path / f"{r}.json").read_text()) for r in range(3)]
     for found, _, errors in said:

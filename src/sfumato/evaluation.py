@@ -55,12 +55,12 @@ def evaluate(
         if n_fake == 0:
             _servable(measures, observed, extractor)
         n_fake += len(observed)
-        for measure in measures:
+        for measure in measures if _rank() == 0 else ():
             measure.update(observed, real=False)
     if any(m.reads_real for m in measures):
         for observed in _reals(real, extractor, limit, cache, f"{reference}|{fingerprint}|{limit}"):
             n_real += len(observed)
-            for measure in measures:
+            for measure in measures if _rank() == 0 else ():
                 if measure.reads_real:
                     measure.update(observed, real=True)
     return _everywhere(lambda: [_result(m, extractor, n_fake, n_real, reference) for m in measures])
@@ -103,8 +103,9 @@ def _reals(
         return
     about = "|".join((key, extractor.name, extractor.sha256, extractor.resize))
     path = cache / f"features-{hashlib.sha256(about.encode()).hexdigest()[:24]}.safetensors"
-    (kept,) = _everywhere(lambda: [_load(path)])
-    if kept is None:
+    kept = _load(path) if _rank() == 0 else None
+    (there,) = _everywhere(lambda: [kept is not None])
+    if not there:
         parts = list(_read(real, extractor, limit))
         kept = {"features": torch.cat([p.features for p in parts]).cpu()} if parts else {}
         if parts and parts[0].probabilities is not None:

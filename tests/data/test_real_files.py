@@ -40,10 +40,3 @@ def test_tiles_with_class_folders(shared):
 def test_a_folder_of_archives_says_so(shared):
     with pytest.raises(UserError, match=r"found only \.zip"):
         prepare(shared / "omniglot_small" / "python", size=16)
-
-
-def test_cifar_as_jpeg(shared):
-    got = prepare(shared / "cifar10_jpeg" / "cifar10_jpeg_60000.tar.gz", size=8, split="test")
-    assert np.bincount(got.labels).tolist() == [1000] * 10
-    assert got.classes[0] == "airplane"
-    assert got.channels == 3

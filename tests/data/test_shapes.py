@@ -32,7 +32,7 @@ def test_labels_name_what_the_factors_say():
 
 
 def test_the_factors_are_where_the_shape_is():
-    """The colourful part of a picture has its centre at x, y, reaches no further than the radius, and has the colour."""
+    """The colourful part of a picture has its centre at x, y, reaches about the radius, and has the colour."""
     indices = np.arange(250)
     images, factors = render_shapes(indices, 96).astype(float) / 255, shapes_factors(indices)
     axis = (np.arange(96) + 0.5) / 48 - 1
@@ -50,7 +50,7 @@ def test_the_factors_are_where_the_shape_is():
 
 @pytest.mark.parametrize("size", [8, 32, 64])
 def test_shapes_have_their_areas_at_every_size(size):
-    """In square radii: a circle of radius 0.88; a square and a cross with rounded corners; two polygons with rounded ones."""
+    """In square radii: a circle of radius 0.88, a square, triangle, star and cross, with slightly rounded corners."""
     indices = np.arange(500)
     images, factors = render_shapes(indices, size).astype(float) / 255, shapes_factors(indices)
     vivid = (images.max(-1) - images.min(-1) > 0.3).mean((1, 2)) * 4 / factors[:, 4] ** 2

@@ -117,9 +117,10 @@ def test_a_report_has_everything_of_a_run(run):
     for said in (
         "dcgan", "digits", "Radford et al.", "1511.06434", "Finished, with 1 warning.", "3,000", "192,000",
         "2 min 30 s", "1,280", "the samples have collapsed", "3.21", "two real halves 0.84", "reader:digits",
-        "ab12cd34", "2,048 generated against 360 pictures of digits, held out", "bilinear to 32", "for 512 features", "smallest share", "1,437",
-        "enlarged from 8 px", "0f3a99c1", "3, each", "bfloat16 took 2.6×", "glibc reuses", "sfumato train dcgan --data digits", "3.12.1",
-        "Linux-6.1", "2026-01-31, 12:34",
+        "ab12cd34", "2,048 generated against 360 pictures of digits, held out", "bilinear to 32",
+        "for 512 features", "smallest share", "1,437", "enlarged from 8 px", "0f3a99c1", "3, each",
+        "bfloat16 took 2.6×", "glibc reuses", "sfumato train dcgan --data digits", "3.12.1", "Linux-6.1",
+        "2026-01-31, 12:34",
     ):  # fmt: skip
         assert said in text, said
     assert "3050" not in text, "the torn last line is left out"

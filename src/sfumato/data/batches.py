@@ -12,7 +12,7 @@ from sfumato.errors import UserError
 from sfumato.system import Batch
 
 from .prepare import Pictures
-from .views import VIEWS, Draw, usable_rows
+from .views import VIEWS, Draw, labelled_rows, usable_rows
 
 _ORDER, _LABELLED, _FLIP, _NOISE = 0, 1, 3, 4  # independent streams of one seed
 
@@ -40,8 +40,9 @@ class Batches:
             raise UserError(f"a batch holds at least one picture, not {batch}")
         self.view = VIEWS[nearest(view, VIEWS, "view")]
         self.pictures, self.batch, self.seed, self.flip = pictures, batch, seed % 2**63, flip
-        self.device, self.per_class = torch.device(device), per_class
+        self.device = torch.device(device)
         self.rows = usable_rows(view, pictures)
+        self.few = labelled_rows(pictures, per_class, self.seed) if view == "semi" else None
         self._permutation = lru_cache(maxsize=8)(_permutation)
 
     def at(self, step: int, part: int = 0, parts: int = 1) -> Batch:
@@ -68,9 +69,7 @@ class Batches:
     def _made(
         self, positions: np.ndarray, rows: np.ndarray, flip: np.ndarray | None, seed: int, first: int, total: int = 0
     ) -> Batch:
-        draw = Draw(
-            rows, lambda subset: self._walk(subset, positions, _LABELLED), flip, self.seed, self.per_class, self.device
-        )
+        draw = Draw(rows, lambda subset: self._walk(subset, positions, _LABELLED), flip, self.few, self.device)
         fields: dict[str, Any] = self.view(self.pictures, draw)
         return Batch(seed=seed, first=first, total=total or self.batch, **fields)
 

@@ -83,7 +83,7 @@ class Cifar(Base):
 
 def open_cifar(path: Path) -> Cifar:
     """CIFAR at a path: an archive as published or the folder unpacked from it."""
-    return Cifar(path.name or str(path), "CIFAR", path=path)
+    return Cifar(path.name or str(path), "CIFAR", (), path=path)
 
 
 def _batch(base: str, data: bytes, hundred: bool) -> Iterator[Item]:
@@ -98,6 +98,8 @@ def _batch(base: str, data: bytes, hundred: bool) -> Iterator[Item]:
         content = unpickle(data)
         labels = np.asarray(content[b"fine_labels"] if b"fine_labels" in content else content[b"labels"], np.int64)
         pixels = content[b"data"].array
+        if len(labels) and not 0 <= labels.min() <= labels.max() < 256:
+            raise ValueError("labels that are no bytes")
         if pixels.shape != (len(labels), 3072):
             raise ValueError(f"{len(labels)} labels for pixels of shape {pixels.shape}")
     images = pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)

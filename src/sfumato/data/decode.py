@@ -11,7 +11,8 @@ from typing import Literal
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
-from PIL import Image, TiffImagePlugin, WebPImagePlugin  # noqa: F401 (the plugins register themselves)
+from PIL import Image, WebPImagePlugin  # noqa: F401 (the plugin registers itself)
+from PIL.TiffImagePlugin import TiffImageFile
 
 Fit = Literal["crop", "fit", "pad"]
 Colour = tuple[int, int, int]
@@ -128,7 +129,7 @@ def _from_bytes(data: bytes, fitting: Fitting) -> Decoded:
         width, height = image.size
         if width * height > LIMIT:
             raise BrokenError(f"{width}×{height}: over the limit of {LIMIT / 1e6:.0f} million pixels")
-        if image.format == "TIFF" and image.tag_v2.get(284) == 2 and max(image.tag_v2.get(258, (8,))) > 8:
+        if isinstance(image, TiffImageFile) and image.tag_v2.get(284) == 2 and max(image.tag_v2.get(258, (8,))) > 8:
             raise BrokenError("a TIFF of more than 8 bits with separate planes, which Pillow reads wrongly")
         form, mode, side = image.format or "", image.mode, min(width, height)
         remarks = OBLONG * (width != height) | ENLARGED * (side < fitting.size) | INKS * (mode == "CMYK")

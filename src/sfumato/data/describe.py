@@ -8,7 +8,7 @@ import numpy as np
 
 from .cache import Packed, Progress, decoded
 from .decode import REMARKS, Fitting
-from .prepare import Skipped, arranged
+from .prepare import Skipped, arranged, listed
 from .sources import open_source
 
 
@@ -73,7 +73,7 @@ def describe(data: str | Path, labels: Path | None = None, progress: Progress | 
         classes=dict(zip(whole.classes, counts.tolist(), strict=True)),
         splits=dict(Counter(whole.splits.tolist())),
         ignored=content.ignored,
-        skipped=tuple(Skipped(*s) for s in content.skipped),
+        skipped=listed(content),
         notes=whole.notes,
         grey=grey,
         thumbnails=np.stack(shown[:: max(1, len(shown) // 64)][:64]) if shown else np.empty((0, 64, 64, 3), np.uint8),

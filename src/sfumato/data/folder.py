@@ -27,7 +27,7 @@ class Folder(Base):
         found = []
         for name, path, status in _walk(self.path):
             if is_labels(name):
-                self.offer_labels(name, path.read_bytes)
+                self.offer_labels(name, partial(_read, path))
                 self.others.append(f"{name}\0{status.st_size}\0{status.st_mtime_ns}")
             elif is_picture(name) or (suffix(name) not in ARCHIVES and _sniff(path)):
                 found.append((name, path, status))

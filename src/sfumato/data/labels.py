@@ -11,6 +11,8 @@ import numpy as np
 
 from sfumato.errors import UserError
 
+from .source import plain
+
 TRAIN_FOLDERS = ("train", "training", "trainset")
 TEST_FOLDERS = ("test", "testing", "testset", "t10k")
 VAL_FOLDERS = ("val", "valid", "validation", "dev")
@@ -143,7 +145,7 @@ def assign(names: Sequence[str], labels: Mapping[str, str | int]) -> tuple[np.nd
         result[i] = number[label]
     notes = []
     if missing:
-        notes.append(f"{len(missing)} labels name no usable picture, the first: {missing[0]}")
+        notes.append(f"{len(missing)} labels name no usable picture, the first: {plain(missing[0])}")
     if found and len(found) < len(names):
         notes.append(f"{len(names) - len(found)} pictures have no label")
-    return result, tuple(str(v) for v in order), notes
+    return result, tuple(plain(str(v)) for v in order), notes

@@ -16,7 +16,7 @@ from sfumato.errors import UserError
 from .cache import Packed, Progress, packed
 from .decode import OBLONG, REMARKS, WHITE, Colour, Fit, Fitting
 from .labels import assign, from_folders, held_out, read_labels
-from .source import Source
+from .source import Source, plain
 from .sources import LOOKED_FOR, open_source
 
 Split = Literal["train", "test"]
@@ -113,7 +113,7 @@ def prepare(
     images = _take(content.images, rows)
     facts = (*_summary(whole, images, [content.remarks[i] for i in rows.tolist()], fit), *notes, *whole.notes)
     fingerprint = _hash(content.digest, rows.tobytes(), chosen.tobytes(), "\0".join(names), "\0".join(whole.classes))
-    skipped = tuple(Skipped(*s) for s in content.skipped)
+    skipped = listed(content)
     return Pictures(images, chosen, whole.classes, names, skipped, facts, fingerprint, str(data))
 
 
@@ -211,13 +211,18 @@ def _summary(whole: Arranged, images: np.ndarray, remarks: list[int], fit: Fit) 
     return lines
 
 
+def listed(content: Packed) -> tuple[Skipped, ...]:
+    """What could not be used, in words that can be printed."""
+    return tuple(Skipped(plain(name), plain(reason)) for name, reason in content.skipped)
+
+
 def nothing_in(name: str, content: Packed) -> str:
     """The message for a source without a usable picture."""
     if content.skipped:
-        reasons = "; ".join(f"{n}: {r}" for n, r in content.skipped[:3])
+        reasons = "; ".join(f"{s.name}: {s.reason}" for s in listed(content)[:3])
         more = f"; and {len(content.skipped) - 3} more" if len(content.skipped) > 3 else ""
         return f"no picture in {name} can be used ({len(content.skipped)} are broken): {reasons}{more}"
-    kinds = ", ".join(f"{k} ×{v}" for k, v in Counter(content.ignored).most_common(5))
+    kinds = ", ".join(f"{plain(k)} ×{v}" for k, v in Counter(content.ignored).most_common(5))
     return f"there is no picture in {name}: looked for {LOOKED_FOR}; found {'only ' + kinds if kinds else 'nothing'}"
 
 

@@ -60,7 +60,10 @@ class Base:
     def offer_labels(self, name: str, read: Callable[[], bytes]) -> None:
         """Keep a labels file; of several, the one nearest to the root."""
         if self.labels_file is None or name.count("/") < self.labels_file[0].count("/"):
-            self.labels_file = name, read()
+            try:
+                self.labels_file = name, read()
+            except BrokenError as e:
+                self.notes.append(f"ignored: labels file {name} {e}")
 
 
 def at_hand(content: bytes | np.ndarray) -> Callable[[], bytes | np.ndarray]:
@@ -75,6 +78,11 @@ def broken(name: str, reason: str) -> Item:
         raise BrokenError(reason)
 
     return Item(name, read)
+
+
+def plain(text: str) -> str:
+    """A name or reason fit for a terminal and any encoding: what cannot be printed becomes "?"."""
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def hidden(name: str) -> bool:

@@ -1,7 +1,6 @@
 """Measures of generated pictures: pure functions of features, and classes that gather what the functions need."""
 
-from sfumato.errors import nearest
-
+from ..errors import nearest
 from .base import Metric, Result
 from .classes import ClassAccuracy, Coverage, Modes, class_accuracy, mode_coverage
 from .frechet import Frechet, frechet_distance

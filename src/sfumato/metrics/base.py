@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from sfumato.networks.pretrained import Observed
+from ..networks.pretrained import Observed
 
 Better = Literal["lower", "higher"]
 

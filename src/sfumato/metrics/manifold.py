@@ -5,8 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from sfumato.networks.pretrained import Observed
-
+from ..networks.pretrained import Observed
 from .base import Better, Metric, Rows
 
 

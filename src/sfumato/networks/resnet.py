@@ -74,7 +74,7 @@ class Generator(nn.Module):
 class Critic(nn.Module):
     """Images to scores: two blocks that halve the side, two that keep it, a mean: (b, channels, size, size) -> (b,).
 
-    It has no norm, for the penalty on its gradient is one image's own.
+    It has no norm, for the penalty on its gradient is one image's own, and no last bias, for it would cancel.
     """
 
     def __init__(self, ch: int, channels: int) -> None:
@@ -82,7 +82,7 @@ class Critic(nn.Module):
         self.blocks = nn.Sequential(
             Block(channels, ch, -1, first=True), Block(ch, ch, -1), Block(ch, ch, 0), Block(ch, ch, 0)
         )
-        self.score = nn.Linear(ch, 1)
+        self.score = nn.Linear(ch, 1, bias=False)
         initialise(self)
 
     def forward(self, image: Tensor) -> Tensor:

@@ -125,10 +125,10 @@ def _figure(title: str, curves: Mapping[str, Curve], marks: Mapping[float, str])
     if not drawn:
         return f'<figure><h3>{escape(title)}</h3><p class="note">None of its figures is finite.</p></figure>'
     shown = [k for k in curves if any(y == y for _, y in curves[k])]
-    keys = "".join(
-        f'<li><i style="background:var(--c{i % COLOURS})"></i>{escape(k) if k != title else ""} <b>{number(curves[k][-1][1])}</b></li>'
-        for i, k in enumerate(shown)
-    )
+    keys = ""
+    for i, k in enumerate(shown):
+        name = escape(k) if k != title else ""
+        keys += f'<li><i style="background:var(--c{i % COLOURS})"></i>{name} <b>{number(curves[k][-1][1])}</b></li>'
     return f'<figure><h3>{escape(title)}</h3><ul class="key">{keys}</ul>{drawn}</figure>'
 
 

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from sfumato.errors import UserError, nearest
-
+from ...errors import UserError, nearest
 from .base import Extractor, Observed
 
 __all__ = ["Extractor", "Observed", "extractor", "names"]

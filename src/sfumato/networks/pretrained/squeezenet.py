@@ -5,8 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from sfumato.errors import UserError
-
+from ...errors import UserError
 from .base import Extractor, Observed, resize, rgb
 from .weights import fill, locate, read
 

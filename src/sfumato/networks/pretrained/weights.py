@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from sfumato.errors import UserError
+from ...errors import UserError
 
 
 def cache_folder() -> Path:

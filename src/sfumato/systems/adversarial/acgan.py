@@ -5,8 +5,8 @@ https://arxiv.org/abs/1610.09585
 The losses are eq. 2 and 3; networks, initialisation and training are the appendix's for CIFAR-10, where a code is 100
 numbers and a one-hot class. Many classes are split among several models of ten classes each (section 4).
 
-Deviations: the paper searched over learning rates of 1e-4 to 3e-4 and noise on activations of 0 to 0.2; here 2e-4 and none.
-G's loss is the non-saturating one. Layers before a norm have no bias. "small" samples from averaged weights.
+Deviations: the paper searched over learning rates of 1e-4 to 3e-4 and noise on activations of 0 to 0.2; here 2e-4 and
+none. G's loss is the non-saturating one. Layers before a norm have no bias. "small" samples from averaged weights.
 """
 
 from collections.abc import Iterator
@@ -69,7 +69,9 @@ class ACGAN(System):
         2016,
         "https://arxiv.org/abs/1610.09585",
     )
-    recipe = Recipe(data="cifar10", size=32, batch=100, steps=50_000, view="labelled", metrics=("frechet", "class-accuracy"))
+    recipe = Recipe(
+        data="cifar10", size=32, batch=100, steps=50_000, view="labelled", metrics=("frechet", "class-accuracy")
+    )
     presets = {
         "paper": Preset(dict(size=32, channels=3, classes=10)),
         "small": Preset(dict(z=50, ch=5), dict(data="digits", size=32, batch=64, steps=3_000, ema=0.995)),

@@ -22,7 +22,7 @@ from sfumato.system import Batch, Losses, Paper, Preset, Recipe, System, linear
 
 
 class Generator(nn.Module):
-    """Noise and class through layers of their own, then a joint one: (b, z), (b, classes) -> (b, channels, size, size)."""
+    """Noise and class through layers of their own, then a joint one: (b, z), (b, classes) -> (b, c, h, w)."""
 
     def __init__(self, z: int, classes: int, hidden: int, size: int, channels: int, drop: float) -> None:
         super().__init__()

@@ -2,12 +2,12 @@
 
 Radford, Metz & Chintala, Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks,
 ICLR 2016. https://arxiv.org/abs/1511.06434
-The five guidelines of section 3: strided convolutions alone; batch normalisation but for G's last and D's first layer; no
-hidden fully connected layer; ReLU and a last tanh in G; LeakyReLU in D. Initialisation and training of section 4,
+The five guidelines of section 3: strided convolutions alone; batch normalisation but for G's last and D's first layer;
+no hidden fully connected layer; ReLU and a last tanh in G; LeakyReLU in D. Initialisation and training of section 4,
 widths and the 100 uniform numbers of a code of figure 1.
 
-Deviations: the first layer of G is normalised by channel, in the authors' code by unit. The kernels are 5 pixels wide in
-the preset "paper" as in figure 1, 4 otherwise, as in most later work. "small" samples from averaged weights.
+Deviations: the first layer of G is normalised by channel, in the authors' code by unit. The kernels are 5 pixels wide
+in the preset "paper" as in figure 1, 4 otherwise, as in most later work. "small" samples from averaged weights.
 """
 
 from collections.abc import Iterator

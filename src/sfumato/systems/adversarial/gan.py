@@ -18,9 +18,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 
+from sfumato.errors import nearest
 from sfumato.networks.maxout import Maxout, Picture, uniform
 from sfumato.objectives.adversarial import logistic_d, minimax_g, nonsaturating_g, wins
 from sfumato.system import Batch, Losses, Paper, Preset, Recipe, System
+
+GAMES = {"nonsaturating": nonsaturating_g, "minimax": minimax_g}
 
 
 class GAN(System):
@@ -50,7 +53,7 @@ class GAN(System):
     ) -> None:
         super().__init__()
         self.z, self.lr, self.momentum, self.adam = z, lr, momentum, adam
-        self.loss_g = {"nonsaturating": nonsaturating_g, "minimax": minimax_g}[loss]
+        self.loss_g = GAMES[nearest(loss, GAMES, "loss of G")]
         units, reach = hidden // 5, 0.05
         self.G = nn.Sequential(
             nn.Linear(z, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), Picture(hidden, channels, size)

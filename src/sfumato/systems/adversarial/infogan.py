@@ -2,12 +2,12 @@
 
 Chen, Duan, Houthooft, Schulman, Sutskever & Abbeel, InfoGAN: Interpretable Representation Learning by Information
 Maximizing Generative Adversarial Nets, NeurIPS 2016. https://arxiv.org/abs/1606.03657
-The bound on the mutual information of code and image is eq. 4 and 5, the game eq. 6; codes of section 7.2 and networks of
-appendix C.1 for MNIST. Q shares D's body; as in the authors' code D learns the information too. The posterior of a
-continuous code is normal with standard deviation 1, as in the authors' code for MNIST.
+The bound on the information of the code in the image is eq. 4 and 5, the game eq. 6; codes of section 7.2 and networks
+of appendix C.1 for MNIST. Q shares D's body; as in the authors' code D learns the information too, and the posterior
+of a continuous code is normal with standard deviation 1.
 
-Deviations: pixels go through tanh in [-1, 1], the authors' through a sigmoid in [0, 1]. The information of the continuous
-codes weighs 0.1 as the paper advises for them, in the authors' code for MNIST 1. "small" samples from averaged weights.
+Deviations: pixels go through tanh in [-1, 1], the authors' through a sigmoid in [0, 1]. Continuous codes' information
+weighs 0.1, less than the others', as the paper advises; 1 in the authors' code. "small" samples from averaged weights.
 """
 
 from collections.abc import Iterator
@@ -146,6 +146,6 @@ class InfoGAN(System):
         return self.decode(self.prior(given))
 
     def encode(self, image: Tensor) -> Tensor:
-        """Probabilities of the categories, means of the continuous codes: (b, c, h, w) -> (b, categories + continuous)."""
+        """Probabilities of categories, means of continuous codes: (b, c, h, w) -> (b, categories + continuous)."""
         logits, mean = self.D(image)[1].split(self.parts[1:], 1)
         return torch.cat([logits.softmax(1), mean], 1)

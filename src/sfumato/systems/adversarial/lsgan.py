@@ -3,7 +3,7 @@
 Mao, Li, Xie, Lau, Wang & Smolley, Least Squares Generative Adversarial Networks, ICCV 2017.
 https://arxiv.org/abs/1611.04076
 The losses are eq. 2 with the labels of eq. 9 (a = 0, b = c = 1) or, with a = -1, b = 1, c = 0, of eq. 8, which
-minimises a Pearson χ² divergence (section 3.2.1). Networks of figure 3 and training of section 4.1 for LSUN at 112 pixels.
+minimises a Pearson χ² divergence (section 3.2.1). Networks of figure 3, training of section 4.1 for LSUN at 112 pixels.
 
 Deviations: none known. "small" samples from averaged weights.
 """

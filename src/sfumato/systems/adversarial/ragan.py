@@ -2,11 +2,11 @@
 
 Jolicoeur-Martineau, The relativistic discriminator: a key element missing from standard GAN, ICLR 2019.
 https://arxiv.org/abs/1807.00734
-RaSGAN of section 4.2 (algorithm 2) on the CIFAR-10 networks of section 5.1 and the appendix, which are those of spectral
-normalisation: https://arxiv.org/abs/1802.05957
+RaSGAN of section 4.2 (algorithm 2) on the CIFAR-10 networks of section 5.1 and the appendix, which are those of
+spectral normalisation: https://arxiv.org/abs/1802.05957
 
-Deviations: the generator's step sees the reals of the discriminator's step, in algorithm 2 others. "small" samples from
-averaged weights.
+Deviations: the generator's step sees the reals of the discriminator's step, in algorithm 2 others. The score has no
+bias, which would cancel. "small" samples from averaged weights.
 """
 
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Pairs of convolutions that keep and halve the side, each of spectral norm 1: (b, channels, size, size) -> (b,)."""
+    """Pairs of convolutions that keep and halve the side, of spectral norm 1: (b, channels, size, size) -> (b,)."""
 
     def __init__(self, ch: int, size: int, channels: int) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Discriminator(nn.Module):
             layers += [nn.Conv2d(n, m, 3, 1, 1), nn.LeakyReLU(0.1), nn.Conv2d(m, m, 4, 2, 1), nn.LeakyReLU(0.1)]
             n = m
         layers += [nn.Conv2d(n, 2 * n, 3, 1, 1), nn.LeakyReLU(0.1), nn.Flatten()]
-        self.layers = nn.Sequential(*layers, nn.Linear(2 * n * side**2, 1), nn.Flatten(0))
+        self.layers = nn.Sequential(*layers, nn.Linear(2 * n * side**2, 1, bias=False), nn.Flatten(0))
         initialise(self)
         for m in self.layers:
             if isinstance(m, nn.Conv2d):

@@ -7,9 +7,9 @@ Networks and training are those of the authors' code for CIFAR-10: weight normal
 data in D and in G's last layer, feature matching on the mean of the last features.
 Weight normalisation: https://arxiv.org/abs/1602.07868
 
-Deviations: the learning rate falls on a line from the start, the authors' is constant for two thirds of the training. G sees
-the reals of D's step. `unlabelled=False` is not in the papers: it is the same classifier trained on the labels alone, to
-compare with. "small" works at 16 pixels, twice the side of the scanned digits, with a higher learning rate.
+Deviations: the learning rate falls on a line from the start, the authors' is constant for two thirds of the training.
+G sees the reals of D's step. `unlabelled=False` is not in the papers: it is the same classifier trained on the labels
+alone, to compare with. "small" works at 16 pixels, twice the side of the scanned digits, with a higher learning rate.
 """
 
 from collections.abc import Iterator
