@@ -22,7 +22,12 @@ TRAIN = ["train", "dcgan", "--preset", "tiny", "--threads", "1", "--precision", 
 def run(*words, cwd=None, check=0, **options):
     """A sfumato process, as from a shell."""
     done = subprocess.run(
-        [sys.executable, "-m", "sfumato", *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=200, **options
+        [sys.executable, "-m", "sfumato", *map(str, words)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        **options,
     )
     assert done.returncode == check, done.stdout + done.stderr
     assert "Traceback" not in done.stderr, done.stderr
@@ -54,7 +59,15 @@ def trained(tmp_path_factory):
 def test_train_leaves_all_that_a_run_promises(trained):
     folder, said = trained
     names = {p.name for p in folder.iterdir()}
-    assert {"config.json", "log.jsonl", "samples", "model.safetensors", "resume", "measures.json", "report.html"} <= names
+    assert {
+        "config.json",
+        "log.jsonl",
+        "samples",
+        "model.safetensors",
+        "resume",
+        "measures.json",
+        "report.html",
+    } <= names
     assert "img/s" in said and "eta" in said and "frechet" in said and "two real halves" in said
     config = json.loads((folder / "config.json").read_text())
     assert config["command"].startswith("sfumato train dcgan --preset tiny")
@@ -83,7 +96,9 @@ def test_evaluate_records_what_the_number_depends_on(trained, tmp_path, capsys):
     results = {r["metric"]: r for r in json.loads(out.read_text())}
     assert results.keys() == {"frechet", "kernel"} and "held out" in said
     for r in results.values():
-        assert r["extractor"] == "reader:digits" and len(r["sha256"]) == 64 and r["n_fake"] == 128 and r["n_real"] == 359
+        assert (
+            r["extractor"] == "reader:digits" and len(r["sha256"]) == 64 and r["n_fake"] == 128 and r["n_real"] == 359
+        )
     anchors = results["frechet"]["anchors"]
     assert anchors["two real halves"] < anchors["the mean picture"] and anchors["two real halves"] < anchors["noise"]
 
@@ -114,7 +129,7 @@ def test_latent_verbs_draw_and_say_their_figures(trained, tmp_path, capsys):
     call(capsys, "arithmetic", folder, "0,1,2 - 3,4 + 5,", "--out", tmp_path / "a.png")
     assert {p.name for p in tmp_path.iterdir()} == {"i.png", "t.png", "a.png"}
     assert "did you mean slant" in call(capsys, "turn", folder, "slamt", check=1)
-    assert "is no sum" in call(capsys, "arithmetic", folder, "3 - ", check=1)
+    assert "no class is called '3 -'" in call(capsys, "arithmetic", folder, "3 - ", check=1)
 
 
 def test_list_info_version_and_report(trained, capsys):
@@ -146,7 +161,8 @@ def test_a_folder_with_broken_pictures_trains_and_lists_them(tmp_path, capsys):
 
 
 def test_help_is_quick_and_loads_no_torch():
-    code = "import sys; sys.argv = ['sfumato', '--help']\nfrom sfumato import cli\ntry: cli.main()\nexcept SystemExit: pass\n"
+    code = "import sys; sys.argv = ['sfumato', '--help']\nfrom sfumato import cli\n"
+    code += "try: cli.main()\nexcept SystemExit: pass\n"
     done = subprocess.run(
         [sys.executable, "-c", code + "assert 'torch' not in sys.modules and 'numpy' not in sys.modules"],
         capture_output=True,

@@ -229,5 +229,5 @@ def test_systems_do_not_know_each_other():
 def test_an_unknown_name_or_hyperparameter_is_an_error_with_a_suggestion():
     with pytest.raises(UnknownNameError, match=f"did you mean .*{NAMES[0]}"):
         catalog.build(NAMES[0] + "x")
-    with pytest.raises(UnknownNameError, match="no hyperparameter of .* is called 'llr'; did you mean lr"):
+    with pytest.raises(UnknownNameError, match=r"no hyperparameter of .* is called 'llr'; did you mean lr"):
         catalog.build(NAMES[0], llr=1)

@@ -97,8 +97,8 @@ def train(
     hyper = _hyper(context.args, catalog.hyperparameters(catalog.find(system)), options, system)
     run(
         system, preset=preset, data=data, size=size, batch=batch, steps=steps, images=images, minutes=minutes, view=view,
-        schedule=schedule, clip=clip, ema=ema, metrics=tuple(metric) if metric else None, channels=channels, fit=fit,
-        labels=labels, holdout=holdout, per_class=per_class, flip=flip, seed=seed, out=out, device=device,
+        schedule=schedule, clip=clip, ema=ema, metrics=tuple(metric or ()) or None, channels=channels,
+        fit=fit, labels=labels, holdout=holdout, per_class=per_class, flip=flip, seed=seed, out=out, device=device,
         precision=precision, threads=threads, compile=compile, micro=micro, save_every=save_every, evaluate=evaluate,
         extractor=extractor, quiet=quiet, **hyper,
     )  # fmt: skip
@@ -168,9 +168,11 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="An .html file with the samples side by side.")] = None,
 ) -> None:
     """Set runs side by side: settings, speed, measures, samples."""
-    from .tasks.compare import compare as side_by_side
+    from .tasks.comparison import print_comparison, write_comparison
 
-    side_by_side(runs, out=out)
+    print_comparison(runs)
+    if out:
+        _done(write_comparison(runs, out))
 
 
 @app.command("list")

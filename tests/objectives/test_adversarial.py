@@ -33,8 +33,9 @@ def divergence(p, q):
         mixture = np.logaddexp(a.logpdf(x), b.logpdf(x)) - log(2)
         return a.pdf(x) * (a.logpdf(x) - mixture)
 
-    return 0.5 * sum(
-        quad(lambda x: half(a, b, x), -30, 30, limit=400, points=[-1, 0, 1, 6])[0] for a, b in ((p, q), (q, p))
+    inside = {"limit": 400, "points": [-1, 0, 1, 6]}
+    return 0.5 * (
+        quad(lambda x: half(p, q, x), -30, 30, **inside)[0] + quad(lambda x: half(q, p, x), -30, 30, **inside)[0]
     )
 
 

@@ -15,8 +15,9 @@ from rich.console import Console
 
 from sfumato.errors import UserError
 from sfumato.tasks import charts
+from sfumato.tasks.comparison import compare_table, print_comparison, write_comparison
 from sfumato.tasks.record import Record
-from sfumato.tasks.report import compare_table, print_comparison, write_comparison, write_report
+from sfumato.tasks.report import write_report
 
 EVIL = '<script>alert("x")</script>&'
 

@@ -47,7 +47,7 @@ def evaluate(
     real, reference = reference_pictures(model, data)
     look = reader(model, extractor, sha256)
     look.to(model.device)
-    names = tuple(metrics or catalog.find(model.name).recipe.metrics)
+    names = tuple(metrics or _fitting(model, look))
 
     def sample(first: int, count: int) -> tuple[Tensor, Tensor | None]:
         images, labels = zip(*model.draw(first, count, seed=SEED + seed), strict=True)
@@ -67,6 +67,13 @@ def evaluate(
     if not quiet:
         _print(model, results, anchors)
     return results
+
+
+def _fitting(model: Model, look: Extractor) -> tuple[str, ...]:
+    """The system's own measures, and those of classes where the extractor knows them."""
+    same = look.classes == model.facts.classes
+    own = catalog.find(model.name).recipe.metrics
+    return own + ("modes",) * same + ("class-accuracy",) * (same and model.asks_label)
 
 
 def reference_pictures(model: Model, data: str | Path | None = None) -> tuple[Pictures, str]:

@@ -8,11 +8,8 @@ from typing import Any
 
 from ..training.checkpoint import write_text
 from .charts import COLOURS, Curve, dot_scale, line_chart, number, thin
-from .comparison import compare_table, print_comparison, write_comparison
 from .page import bullets, document, facts, picture, section, table
 from .record import Record
-
-__all__ = ["compare_table", "print_comparison", "write_comparison", "write_report"]
 
 SAMPLES = 24  # grids that a page shows at most
 

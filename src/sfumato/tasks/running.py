@@ -15,7 +15,7 @@ from ..data.pictures import save_grid
 from ..errors import UserError
 from ..system import Recipe, System
 from ..training import checkpoint, distributed
-from ..training.loop import Budget, State, begin, train
+from ..training.loop import Budget, DivergedError, State, begin, train
 from ..training.runlog import RunLog
 from ..training.watch import Watch
 from .model import Facts, Model, write_model
@@ -59,16 +59,11 @@ def run_to_end(
             network.compile()
     state = begin(system, ema=recipe.ema, dtype=dtype)
     complaints = _restore(state, run) if again else []
-    keeper, watch = _Keeper(run, facts, options["save_every"]), Watch()
-    data = feed.at(0).image[:DRAWN]
     with RunLog(run if first else None, step=state.step, quiet=quiet or not first) as log, _signals() as stopped:
-        for text in complaints:
-            log.event(state.step, "warning", text)
-        _greet(log, run, config, state)
-        drawn = int(budget.spent(state) * GRIDS)
-        if first and not again:
-            _draw(state, facts, run, seed)
-        for _ in train(
+        host = _Host(run, facts, log, feed, seed, options["save_every"]) if first else None
+        if host:
+            host.welcome(config, state, complaints, budget, again)
+        training = train(
             state,
             feed,
             budget,
@@ -77,46 +72,87 @@ def run_to_end(
             clip=recipe.clip,
             dtype=dtype,
             micro=options["micro"],
-        ):
-            progress, stop = budget.spent(state), int(distributed.agree(stopped()))
-            if not first and not stop:
-                continue
-            if state.step % TICK == 0 or progress >= 1:
-                _log(log, watch, state, progress)
-            if int(progress * GRIDS) > drawn:
-                drawn = int(progress * GRIDS)
-                for text in watch.samples(_draw(state, facts, run, seed), data):
-                    log.event(state.step, "warning", text)
-            if first and (stop or keeper.due(state)):
-                keeper.save(state)
-            if stop:
-                text = f"stopped at step {state.step:,} and saved; continue with: sfumato resume {run}"
-                log.event(state.step, "stop", text)
-                raise StoppedError(text, 128 + stop)
+        )
+        try:
+            for _ in training:
+                if host:
+                    host.after(state, budget.spent(state))
+                if stop := int(distributed.agree(stopped())):
+                    text = f"stopped at step {state.step:,} and saved; continue with: sfumato resume {run}"
+                    if host:
+                        host.save(state)
+                        log.event(state.step, "stop", text)
+                    raise StoppedError(text, 128 + stop)
+        except DivergedError as e:
+            log.event(state.step, "diverged", str(e))
+            raise
         system.finish(feed.epoch())
-        if first:
-            keeper.save(state)
+        if host:
+            host.save(state)
     return state
 
 
-class _Keeper:
-    """Saves a run: when it is due, after so many iterations or an interval of time."""
+class _Host:
+    """What process 0 does for the run beside training: log, draw, watch, save."""
 
-    def __init__(self, run: Path, facts: Facts, every: int | None) -> None:
-        self.run, self.facts, self.every, self.last = run, facts, every, -1.0
+    def __init__(self, run: Path, facts: Facts, log: RunLog, feed: Batches, seed: int, save_every: int | None) -> None:
+        self.run, self.facts, self.log, self.seed, self.save_every = run, facts, log, seed, save_every
+        self.watch, self.data = Watch(), feed.at(0).image[:DRAWN]
+        self.drawn, self.saved = 0, -1.0
 
-    def due(self, state: State) -> bool:
-        if self.every:
-            return state.step % self.every == 0
-        if self.last < 0:
-            self.last = state.seconds
-        return state.seconds - self.last >= INTERVAL
+    def welcome(
+        self, config: Mapping[str, Any], state: State, complaints: list[str], budget: Budget, again: bool
+    ) -> None:
+        """Say what is about to happen, on what, and what was chosen why; draw what an untrained system draws."""
+        for text in complaints:
+            self.log.event(state.step, "warning", text)
+        count = sum(p.numel() for p in state.system.parameters())
+        verb = f"continuing at step {state.step:,}:" if again else "training"
+        self.log.say(f"{verb} {config['system']['name']} ({config['preset']}, {count:,} parameters)")
+        for note in config["data"]["notes"]:
+            self.log.say(f"  {note}")
+        for what, choice in config["choices"].items():
+            self.log.say(f"  {what}: {choice['value']} ({choice['why']})")
+        self.log.say(f"  run folder: {self.run}")
+        self.drawn, self.saved = int(budget.spent(state) * GRIDS), state.seconds
+        if not again:
+            self.draw(state)
+
+    def after(self, state: State, progress: float) -> None:
+        """What is due after an iteration."""
+        if state.step % TICK == 0 or progress >= 1:
+            self.figures(state, progress)
+        if int(progress * GRIDS) > self.drawn:
+            self.drawn = int(progress * GRIDS)
+            for text in self.watch.samples(self.draw(state), self.data):
+                self.log.event(state.step, "warning", text)
+        if state.step % self.save_every == 0 if self.save_every else state.seconds - self.saved >= INTERVAL:
+            self.save(state)
+
+    def figures(self, state: State, progress: float) -> None:
+        """Log losses, reports and learning rates."""
+        values = {k: float(v) for k, v in state.values.items()}
+        rates = {k: o.param_groups[0]["lr"] for k, o in state.optimizers.items()}
+        self.log.numbers(
+            step=state.step, images=state.images, seconds=state.seconds, progress=progress, lr=rates, values=values
+        )
+        for text in self.watch.figures(values):
+            self.log.event(state.step, "warning", text)
+
+    def draw(self, state: State) -> Tensor:
+        """Draw the samples of this moment, from the same noise as at every other, and keep them as a picture."""
+        with state.average.inside(state.system) if state.average else nullcontext():
+            drawn = Model(state.system, self.facts).sample(DRAWN, seed=self.seed)
+        state.system.train()
+        save_grid(drawn, self.run / "samples" / f"{state.step:09d}.png")
+        return drawn
 
     def save(self, state: State) -> None:
-        self.last = state.seconds
+        """Save all that continuing needs, then the model. Raises UserError for weights that are not finite."""
+        self.saved = state.seconds
         bad = [k for k, v in state.system.state_dict().items() if v.is_floating_point() and not v.isfinite().all()]
         if bad:
-            raise UserError(
+            raise DivergedError(
                 f"step {state.step}: {', '.join(bad[:3])} is not finite any more, and was not saved; "
                 "the last checkpoint is intact. Lower the learning rate"
             )
@@ -136,38 +172,6 @@ def _restore(state: State, run: Path) -> list[str]:
             f"{run}/resume holds the checkpoint of another system than its config.json says: {text}"
         ) from None
     return complaints
-
-
-def _draw(state: State, facts: Facts, run: Path, seed: int) -> Tensor:
-    """Draw the samples of this moment, from the same noise as at every other, and keep them as a picture."""
-    with state.average.inside(state.system) if state.average else nullcontext():
-        drawn = Model(state.system, facts).sample(DRAWN, seed=seed)
-    state.system.train()
-    save_grid(drawn, run / "samples" / f"{state.step:09d}.png")
-    return drawn
-
-
-def _log(log: RunLog, watch: Watch, state: State, progress: float) -> None:
-    values = {k: float(v) for k, v in state.values.items()}
-    rates = {k: o.param_groups[0]["lr"] for k, o in state.optimizers.items()}
-    log.numbers(
-        step=state.step, images=state.images, seconds=state.seconds, progress=progress, lr=rates, values=values
-    )  # fmt: skip
-    for text in watch.figures(values):
-        log.event(state.step, "warning", text)
-
-
-def _greet(log: RunLog, run: Path, config: Mapping[str, Any], state: State) -> None:
-    """Say what is about to happen, on what, and what was chosen why."""
-    data, name = config["data"], config["system"]["name"]
-    count = sum(p.numel() for p in state.system.parameters())
-    verb = f"continuing at step {state.step:,}:" if state.step else "training"
-    log.say(f"{verb} {name} ({config['preset']}, {count:,} parameters)")
-    for note in data["notes"]:
-        log.say(f"  {note}")
-    for what, choice in config["choices"].items():
-        log.say(f"  {what}: {choice['value']} ({choice['why']})")
-    log.say(f"  run folder: {run}")
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Train a system on pictures: from a name and a source to a run folder with a model, samples, measures and a report."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from ..errors import UserError, nearest
 from ..system import Recipe, System
 from ..training import checkpoint, distributed
 from ..training.loop import Budget
-from ..training.machine import choose_device, prepare_machine
+from ..training.machine import PRECISIONS, choose_device, prepare_machine
 from .model import Facts, Model, load
 from .running import run_to_end
 from .runs import command, new_run, read_config, versions, write_config
@@ -83,6 +84,9 @@ def train(
 
     where = distributed.join(choose_device(device))
     choices = prepare_machine(where, precision, threads)
+    kinds = list(PRECISIONS)  # every process probes, and all must take the same
+    agreed = kinds[int(distributed.agree(kinds.index(str(choices["precision"].value))))]
+    choices["precision"] = replace(choices["precision"], value=agreed)
     options = dict(channels=channels, fit=fit, labels=labels and str(labels), holdout=holdout)
     pictures = _pictures(recipe, options, quiet)
     facts = _facts(recipe, pictures)
@@ -180,6 +184,11 @@ def _train(
         state = run_to_end(run, config, recipe, system, feed, facts, again=again, quiet=quiet)
         if distributed.rank() > 0:
             return Model(state.system, facts, step=state.step, path=run)
+    except UserError:
+        if distributed.rank() == 0:
+            with suppress(UserError, OSError):  # the disk may be what is wrong
+                write_report(run)
+        raise
     finally:
         distributed.leave()
     model = load(run, device=str(device))

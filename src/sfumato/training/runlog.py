@@ -105,7 +105,7 @@ def read_log(run: Path) -> list[dict[str, Any]]:
     """The lines of a run's log; a torn last one is left out."""
     lines = []
     with contextlib.suppress(FileNotFoundError):
-        for text in (run / "log.jsonl").read_text(encoding="utf-8").splitlines():
+        for text in (run / "log.jsonl").read_text(encoding="utf-8", errors="replace").splitlines():
             with contextlib.suppress(json.JSONDecodeError):
                 lines.append(json.loads(text))
     return lines

@@ -1,5 +1,7 @@
 """The papers' own configurations: their parameter counts by the layers that the papers list, and a training step."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -9,7 +11,7 @@ from sfumato.system import Batch
 
 def linear(*widths):
     """Weights and biases of a chain of linear layers."""
-    return sum(n * m + m for n, m in zip(widths, widths[1:], strict=False))
+    return sum(n * m + m for n, m in pairwise(widths))
 
 
 def conv(n, m, k, bias=True):
@@ -21,7 +23,7 @@ def maxout(n, m, pieces):
 
 
 def chain(widths, k, bias):
-    return sum(conv(n, m, k, bias) for n, m in zip(widths, widths[1:], strict=False))
+    return sum(conv(n, m, k, bias) for n, m in pairwise(widths))
 
 
 CIFAR_BLOCK = 2 * conv(128, 128, 3)
@@ -97,7 +99,7 @@ def test_the_papers_networks_have_as_many_parameters_as_it_lists_and_take_a_step
 
 @pytest.mark.parametrize("name", PAPERS)
 def test_defaults_are_the_papers(name):
-    """A hyperparameter that "paper" names has, but for what describes the data, no reason to differ from the default."""
+    """What "paper" names is, but for what describes the data, the default."""
     cls = catalog.find(name)
     known = catalog.hyperparameters(cls)
     described = {"size", "channels", "classes"}

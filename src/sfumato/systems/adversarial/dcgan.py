@@ -44,11 +44,12 @@ class DCGAN(System):
         kernel: int = 4,  # side of the filters, pixels
         size: int = 64,  # image side, pixels
         channels: int = 3,
-        lr: float = 2e-4,
+        lr: float = 2e-4,  # of G
+        lr_d: float = 2e-4,  # of D
         beta1: float = 0.5,  # Adam's momentum
     ) -> None:
         super().__init__()
-        self.z, self.lr, self.betas = z, lr, (beta1, 0.999)
+        self.z, self.lr, self.lr_d, self.betas = z, lr, lr_d, (beta1, 0.999)
         self.G = Generator(z, ch, size, channels, kernel)
         self.D = Discriminator(ch, size, channels, kernel)
 
@@ -56,7 +57,7 @@ class DCGAN(System):
         """Adam for each network."""
         return {
             "G": Adam(self.G.parameters(), self.lr, self.betas, fused=True),
-            "D": Adam(self.D.parameters(), self.lr, self.betas, fused=True),
+            "D": Adam(self.D.parameters(), self.lr_d, self.betas, fused=True),
         }
 
     def step(self, batch: Batch) -> Iterator[Losses]:

@@ -6,8 +6,8 @@ The bound on the information of the code in the image is eq. 4 and 5, the game e
 of appendix C.1 for MNIST. Q shares D's body; as in the authors' code D learns the information too, and the posterior
 of a continuous code is normal with standard deviation 1.
 
-Deviations: pixels go through tanh in [-1, 1], the authors' through a sigmoid in [0, 1]. Continuous codes' information
-weighs 0.1, less than the others', as the paper advises; 1 in the authors' code. "small" samples from averaged weights.
+Deviations: pixels go through tanh, the authors' through a sigmoid. λ is 1 for continuous codes too, as in the authors'
+code: with that posterior the paper's smaller λ leaves them unused. "small" samples from averaged weights.
 """
 
 from collections.abc import Iterator
@@ -69,10 +69,8 @@ class InfoGAN(System):
 
     paper = Paper(
         "InfoGAN: Interpretable Representation Learning by Information Maximizing Generative Adversarial Nets",
-        "Chen et al.",
-        2016,
-        "https://arxiv.org/abs/1606.03657",
-    )
+        "Chen et al.", 2016, "https://arxiv.org/abs/1606.03657",
+    )  # fmt: skip
     recipe = Recipe(data="mnist", size=28, batch=128, steps=5_000)
     presets = {
         "paper": Preset(dict(size=28, channels=1)),
@@ -89,7 +87,7 @@ class InfoGAN(System):
         size: int = 28,  # image side, pixels
         channels: int = 1,
         info: float = 1.0,  # weight λ of the categorical code's information
-        info_continuous: float = 0.1,  # and of the continuous codes'
+        info_continuous: float = 1.0,  # and of the continuous codes'
         lr: float = 1e-3,  # of G
         lr_d: float = 2e-4,  # of D and Q
         beta1: float = 0.5,  # Adam's momentum

@@ -59,8 +59,8 @@ class WGAN(System):
         loss = wasserstein_d(self.D(batch.image), self.D(fake))
         yield {"D": loss}
         with torch.no_grad():
-            torch._foreach_clamp_min_(list(self.D.parameters()), -self.clip_weights)
-            torch._foreach_clamp_max_(list(self.D.parameters()), self.clip_weights)
+            for p in self.D.parameters():
+                p.clamp_(-self.clip_weights, self.clip_weights)
         self.report(critic=-loss)
         if self.every(self.early if self.iteration < self.early * self.rounds else self.critics):
             yield {"G": wasserstein_g(self.D(self.sample(batch)))}

@@ -7,8 +7,8 @@ Algorithm 1 and section 4; the residual networks and the schedule of section 5.3
 the critic on a batch of its own.
 
 Deviations: in the authors' code the generator's batch is twice the critic's, here they are equal. The critic's score
-has no bias, which would cancel. "small" takes the DCGAN networks, fewer critic steps a round and a higher learning rate,
-and samples from averaged weights.
+has no bias, which would cancel. "small" takes the DCGAN networks, fewer critic steps a round, a higher learning
+rate, and samples from averaged weights.
 """
 
 from collections.abc import Iterator
