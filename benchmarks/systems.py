@@ -161,6 +161,7 @@ def main() -> None:
             print(name, seed, {k: round(v, 3) for k, v in figures.items()}, flush=True)
     ordered = {k: dict(sorted(v.items())) for k, v in json.loads(path.read_text()).items()}
     (DOCS / "results").mkdir(parents=True, exist_ok=True)
+    (DOCS / "results" / "systems.json").write_text(json.dumps(ordered, indent=1) + "\n")
     (DOCS / "results" / "systems.md").write_text(table(ordered))
 
 

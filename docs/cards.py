@@ -1,5 +1,6 @@
 """Write a card for every system into docs/systems: `python docs/cards.py`. What it says is read off the system."""
 
+import json
 import re
 import sys
 from collections import defaultdict
@@ -8,6 +9,7 @@ from typing import Any
 
 from sfumato import catalog
 from sfumato.system import System
+from sfumato.tasks.catalogue import hyperparameter_comments
 
 HOME = Path(__file__).parent / "systems"
 ABILITIES = ("sample", "encode", "decode", "classify")
@@ -44,16 +46,19 @@ def card(name: str, cls: type[System]) -> str:
         f"| `{k}` | {settings(p.hyper)} | {settings({a: getattr(b, '__name__', b) for a, b in p.recipe.items()})} |"
         for k, p in cls.presets.items()
     ]
+    comments = hyperparameter_comments(cls)
     hyper = [
-        f"| `--{k.replace('_', '-')}` | {p.default} | {comment(cls, k)} |"
+        f"| `--{k.replace('_', '-')}` | {p.default} | {comments[k].replace('|', chr(92) + '|')} |"
         for k, p in catalog.hyperparameters(cls).items()
     ]
-    measured = HOME.parent / "results" / f"{name}.md"
+    picture = [f"![Images drawn by the preset small, not chosen]({name}.png)\n"] * (HOME / f"{name}.png").exists()
     return "\n".join(
         [
             f"# {name}\n",
             re.sub(r"(https?://[^\s)]+[^\s).,])", r"<\1>", doc),
-            f"\n```console\n$ sfumato train {name} --data digits\n```\n",
+            "",
+            *picture,
+            f"```console\n$ sfumato train {name} --data digits\n```\n",
             f"Does: {', '.join(can)}. Sees batches of the view `{r.view}`.\n",
             "## Presets\n\n| preset | hyperparameters | recipe |\n|---|---|---|",
             *presets,
@@ -61,7 +66,7 @@ def card(name: str, cls: type[System]) -> str:
             *hyper,
             f"\nThe recipe of the paper: batch {r.batch}, {r.steps:,} steps at {r.size} px, schedule"
             f" {r.schedule.__name__}{f', clipping at {r.clip}' if r.clip else ''}.\n",
-            *([f"What it reached: [results](../results/{name}.md).\n"] if measured.exists() else []),
+            *measured(name),
         ]
     )
 
@@ -71,11 +76,27 @@ def settings(values: Any) -> str:
     return ", ".join(f"`{k}={v}`" for k, v in dict(values).items()) or "the defaults"
 
 
-def comment(cls: type[System], argument: str) -> str:
-    """The comment after an argument of the constructor."""
-    source = Path(sys.modules[cls.__module__].__file__ or "").read_text(encoding="utf-8")
-    found = re.search(rf"^        {argument}: .*?(?:# (.*))?$", source, re.MULTILINE)
-    return (found[1] or "").replace("|", "\\|") if found else ""
+def measured(name: str) -> list[str]:
+    """What the small preset reached, a value for each seed, as `benchmarks/systems.py` recorded it."""
+    path = HOME.parent / "results" / "systems.json"
+    seeds = json.loads(path.read_text()).get(name, {}) if path.exists() else {}
+    if not seeds:
+        return []
+    rows = [
+        f"| {k} | {' | '.join(f'{figures[k]:.4g}' if k in figures else '' for figures in seeds.values())} |"
+        for k in dict.fromkeys(k for figures in seeds.values() for k in figures)
+    ]
+    return [
+        "## What the small preset reached\n",
+        f"On the built-in digits, {NOTE}\n",
+        f"| | {' | '.join(f'seed {s}' for s in seeds)} |",
+        f"|---|{'---|' * len(seeds)}",
+        *rows,
+        "",
+    ]
+
+
+NOTE = "by `python benchmarks/systems.py`; see [all systems](../results/systems.md)."
 
 
 if __name__ == "__main__":

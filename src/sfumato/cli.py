@@ -96,8 +96,8 @@ def train(
     options = [p.name for p in context.command.params if p.name and p.name != "system"]
     hyper = _hyper(context.args, catalog.hyperparameters(catalog.find(system)), options, system)
     run(
-        system, preset=preset, data=data, size=size, batch=batch, steps=steps, images=images, minutes=minutes, view=view,
-        schedule=schedule, clip=clip, ema=ema, metrics=tuple(metric or ()) or None, channels=channels,
+        system, preset=preset, data=data, size=size, batch=batch, steps=steps, images=images, minutes=minutes,
+        view=view, schedule=schedule, clip=clip, ema=ema, metrics=tuple(metric or ()) or None, channels=channels,
         fit=fit, labels=labels, holdout=holdout, per_class=per_class, flip=flip, seed=seed, out=out, device=device,
         precision=precision, threads=threads, compile=compile, micro=micro, save_every=save_every, evaluate=evaluate,
         extractor=extractor, quiet=quiet, **hyper,

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from sfumato.networks import improved
 from sfumato.networks.maxout import Maxout, Picture, uniform
 from sfumato.networks.normalised import Normalised
 
@@ -79,3 +80,34 @@ def test_layers_are_fitted_one_after_the_other():
     y = net(x)
     assert torch.allclose(y.mean(0), torch.zeros(3), atol=1e-4)
     assert torch.allclose(y.std(0), torch.ones(3), rtol=0.05)
+
+
+@pytest.mark.parametrize("size", [16, 32])
+def test_improved_networks_have_the_shapes_of_pictures(size):
+    for net in (improved.Generator(5, 4, size, 3), improved.DenseGenerator(5, 8, size, 3)):
+        x = net(torch.randn(4, 5))
+        assert x.shape == (4, 3, size, size)
+        assert x.abs().max() <= 1
+    for net in (improved.Classifier(4, 3), improved.DenseClassifier(32, size, 3)):
+        assert net(torch.zeros(2, 3, size, size)).shape == (2, net.width) == (2, 8)
+
+
+def test_batch_norms_of_improved_generators_learn_no_gain():
+    for net in (improved.Generator(5, 4, 16, 1), improved.DenseGenerator(5, 8, 16, 1)):
+        norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
+        assert norms
+        assert all(m.bias.requires_grad and not m.weight.requires_grad for m in norms)
+
+
+def test_noise_is_added_in_training_alone():
+    layer, x = improved.Noise(0.5), torch.zeros(10_000)
+    assert layer(x).std().item() == pytest.approx(0.5, rel=0.05)
+    assert torch.equal(layer.eval()(x), x)
+
+
+def test_a_layer_without_a_spread_is_not_fitted():
+    net = nn.Sequential(Normalised(nn.Linear(6, 4), std=None))
+    before, x = {k: v.clone() for k, v in net.state_dict().items()}, torch.randn(8, 6)
+    with torch.no_grad(), Normalised.fitting(net):
+        net(x)
+    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())

@@ -130,7 +130,8 @@ def test_realness_is_the_probability_of_all_classes_but_the_fake_one():
 
 def test_feature_matching_by_hand():
     real, fake = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[0.0, 0.0], [0.0, 10.0]])
-    assert A.feature_matching(real, fake).item() == (2 + 2) / 2
+    assert A.feature_matching(real, fake, power=1).item() == (2 + 2) / 2
+    assert A.feature_matching(real, 0 * fake).item() == (4 + 9) / 2
 
 
 def test_the_penalty_of_a_linear_critic_and_of_its_slope():

@@ -13,12 +13,15 @@ from torch.nn.utils.parametrizations import weight_norm
 class Normalised(nn.Module):
     """A layer whose weights are a direction v / |v| and a gain g an output channel, and its bias.
 
-    The gain is learned if `gain`, else it stays what the data made it. `std` is the spread of an output on that data.
+    The gain is learned if `gain`, else it stays what the data made it. `std` is the spread of an output on that data;
+    None leaves the layer as it was.
     """
 
     fits: bool = False
 
-    def __init__(self, layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear, std: float = 1.0, gain: bool = False) -> None:
+    def __init__(
+        self, layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear, std: float | None = 1.0, gain: bool = False
+    ) -> None:
         super().__init__()
         nn.init.normal_(layer.weight, 0.0, 0.05)
         assert layer.bias is not None
@@ -41,7 +44,7 @@ class Normalised(nn.Module):
         """Set the gain and the bias so that these outputs have mean zero and spread `std`, and return them so."""
         shape = [1, -1, *[1] * (y.dim() - 2)]
         dims = [d for d in range(y.dim()) if d != 1]
-        mean, scale = y.mean(dims), self.std / y.var(dims, unbiased=False).clamp(min=1e-10).sqrt()
+        mean, scale = y.mean(dims), (self.std or 1.0) / y.var(dims, unbiased=False).clamp(min=1e-10).sqrt()
         bias = self.layer.get_parameter("bias")
         bias.copy_((bias - mean) * scale)
         self.gain.mul_(scale.view_as(self.gain))
@@ -51,7 +54,7 @@ class Normalised(nn.Module):
     @contextmanager
     def fitting(net: nn.Module) -> Iterator[None]:
         """Within it, a forward pass under `torch.no_grad` initialises the network's normalised layers one by one."""
-        layers = [m for m in net.modules() if isinstance(m, Normalised)]
+        layers = [m for m in net.modules() if isinstance(m, Normalised) and m.std is not None]
         for m in layers:
             m.fits = True
         try:

@@ -35,7 +35,7 @@ def describe_system(name: str) -> None:
         presets.add_row(preset, _settings(p.hyper) or "the defaults", _settings(recipe) or "the defaults")
     console.print(presets)
     table = Table("option", "default", "", title="\nHyperparameters", title_justify="left", box=None)
-    comments = _comments(cls)
+    comments = hyperparameter_comments(cls)
     for k, parameter in catalog.hyperparameters(cls).items():
         table.add_row(f"--{k.replace('_', '-')}", str(parameter.default), comments.get(k, ""))
     console.print(table)
@@ -50,7 +50,7 @@ def _settings(values: object) -> str:
     return ", ".join(f"{k}={v}" for k, v in dict(values).items())  # type: ignore[call-overload]
 
 
-def _comments(cls: type[System]) -> dict[str, str]:
+def hyperparameter_comments(cls: type[System]) -> dict[str, str]:
     """The comment behind each argument of the constructor, which tells its unit or meaning."""
     lines = inspect.getsource(inspect.getmodule(cls)).splitlines()  # type: ignore[arg-type]
     tree = ast.parse("\n".join(lines))

@@ -4,9 +4,9 @@ Mirza & Osindero, Conditional Generative Adversarial Nets, 2014. https://arxiv.o
 Eq. 2, with the networks and the training of section 4.1 for MNIST. Maxout: https://arxiv.org/abs/1302.4389
 
 Deviations: the learning rate falls to zero on a line, the paper's exponentially from 0.1 to 1e-6; the momentum is
-constant, the paper's goes from 0.5 to 0.7. Weights begin as in the authors' unconditional GAN, the paper does not say.
-`adam` and `drop` are not in the paper: "small" and "tiny" use Adam, for the paper's SGD needs hundreds of epochs, and
-"small" drops out nothing in G and samples from averaged weights.
+constant, the paper's goes from 0.5 to 0.7. Weights begin as PyTorch's do, the paper does not say.
+`adam` and `norm` are not in the paper: "small" and "tiny" use Adam, for the paper's SGD needs hundreds of
+epochs; "small" normalises G's layers, drops out nothing in G and samples from averaged weights.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 
-from sfumato.networks.maxout import Maxout, Picture, uniform
+from sfumato.networks.maxout import Maxout, Picture
 from sfumato.objectives.adversarial import logistic_d, nonsaturating_g, wins
 from sfumato.system import Batch, Losses, Paper, Preset, Recipe, System, linear
 
@@ -24,17 +24,17 @@ from sfumato.system import Batch, Losses, Paper, Preset, Recipe, System, linear
 class Generator(nn.Module):
     """Noise and class through layers of their own, then a joint one: (b, z), (b, classes) -> (b, c, h, w)."""
 
-    def __init__(self, z: int, classes: int, hidden: int, size: int, channels: int, drop: float) -> None:
+    def __init__(self, z: int, classes: int, hidden: int, size: int, channels: int, drop: float, norm: bool) -> None:
         super().__init__()
         self.noise, self.label = nn.Linear(z, hidden // 6), nn.Linear(classes, hidden - hidden // 6)
         self.joint, self.drop = nn.Linear(hidden, hidden), nn.Dropout(drop)
+        self.norms = nn.ModuleList(nn.BatchNorm1d(hidden) if norm else nn.Identity() for _ in range(2))
         self.picture = Picture(hidden, channels, size)
-        uniform(self, 0.05)
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
         """Images of codes and one-hot classes, float32 in [-1, 1]."""
-        h = self.drop(F.relu(torch.cat([self.noise(z), self.label(y)], 1)))
-        return self.picture(self.drop(F.relu(self.joint(h))))
+        h = self.drop(F.relu(self.norms[0](torch.cat([self.noise(z), self.label(y)], 1))))
+        return self.picture(self.drop(F.relu(self.norms[1](self.joint(h)))))
 
 
 class Discriminator(nn.Module):
@@ -46,7 +46,6 @@ class Discriminator(nn.Module):
         self.image, self.label = Maxout(channels * size * size, units, 5), Maxout(classes, few, 5)
         self.joint, self.drop = Maxout(units + few, units, 4), nn.Dropout(0.5)
         self.score = nn.Linear(units, 1)
-        uniform(self, 0.005)
 
     def forward(self, image: Tensor, y: Tensor) -> Tensor:
         """Scores of images given one-hot classes, float32. Pixels are seen in [0, 1]."""
@@ -67,10 +66,12 @@ class CGAN(System):
     presets = {
         "paper": Preset(dict(size=28, channels=1, classes=10)),
         "small": Preset(
-            dict(hidden=480, adam=True, lr=2e-4, drop=0.0),
-            dict(data="digits", size=32, batch=64, steps=7_000, ema=0.998),
+            dict(hidden=480, adam=True, lr=1e-3, lr_d=1e-3, drop=0.0, norm=True),
+            dict(data="digits", size=16, batch=64, steps=5_000, ema=0.995),
         ),
-        "tiny": Preset(dict(z=8, hidden=48, adam=True, lr=1e-3), dict(data="digits", size=16, batch=8, steps=20)),
+        "tiny": Preset(
+            dict(z=8, hidden=48, adam=True, lr=1e-3, lr_d=1e-3), dict(data="digits", size=16, batch=8, steps=20)
+        ),
     }
 
     def __init__(
@@ -81,21 +82,24 @@ class CGAN(System):
         channels: int = 1,
         classes: int = 10,
         drop: float = 0.5,  # chance that a unit of G is dropped
-        lr: float = 0.1,
+        norm: bool = False,  # batch normalisation in G
+        lr: float = 0.1,  # of G
+        lr_d: float = 0.1,  # of D
         momentum: float = 0.5,  # of SGD, and the first beta of Adam
         adam: bool = False,  # Adam in the place of SGD
     ) -> None:
         super().__init__()
-        self.z, self.classes, self.lr, self.momentum, self.adam = z, classes, lr, momentum, adam
-        self.G = Generator(z, classes, hidden, size, channels, drop)
+        self.z, self.classes, self.momentum, self.adam = z, classes, momentum, adam
+        self.lr = {"G": lr, "D": lr_d}
+        self.G = Generator(z, classes, hidden, size, channels, drop, norm)
         self.D = Discriminator(classes, hidden, size, channels)
 
     def optimizers(self) -> dict[str, Optimizer]:
         """One for each network, alike."""
         return {
-            k: Adam(net.parameters(), self.lr, betas=(self.momentum, 0.999), fused=True)
+            k: Adam(net.parameters(), self.lr[k], betas=(self.momentum, 0.999), fused=True)
             if self.adam
-            else SGD(net.parameters(), self.lr, self.momentum)
+            else SGD(net.parameters(), self.lr[k], self.momentum)
             for k, net in (("G", self.G), ("D", self.D))
         }
 

@@ -35,7 +35,7 @@ class GAN(System):
         "paper": Preset(dict(size=28, channels=1)),
         "small": Preset(
             dict(hidden=400, adam=True, lr=2e-4),
-            dict(data="digits", size=32, batch=64, steps=8_000, ema=0.998),
+            dict(data="digits", size=16, batch=64, steps=8_000, ema=0.998),
         ),
         "tiny": Preset(dict(z=8, hidden=40, adam=True, lr=1e-3), dict(data="digits", size=16, batch=8, steps=20)),
     }

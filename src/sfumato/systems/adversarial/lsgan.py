@@ -64,7 +64,7 @@ class LSGAN(System):
     recipe = Recipe(data="lsun", size=112, batch=64, steps=1_000_000)
     presets = {
         "paper": Preset(dict(size=112, channels=3)),
-        "small": Preset(dict(z=64, ch=24, lr=5e-4), dict(data="digits", size=32, batch=64, steps=3_000, ema=0.995)),
+        "small": Preset(dict(z=64, ch=24, lr=5e-4), dict(data="digits", size=16, batch=64, steps=3_000, ema=0.995)),
         "tiny": Preset(dict(z=8, ch=4), dict(data="digits", size=16, batch=8, steps=20)),
     }
 

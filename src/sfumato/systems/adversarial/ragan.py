@@ -77,7 +77,7 @@ class RaGAN(System):
     recipe = Recipe(data="cifar10", size=32, batch=32, steps=100_000)
     presets = {
         "paper": Preset(dict(size=32, channels=3)),
-        "small": Preset(dict(z=64, ch=16), dict(data="digits", size=32, batch=32, steps=3_000, ema=0.995)),
+        "small": Preset(dict(z=64, ch=16), dict(data="digits", size=16, batch=32, steps=3_000, ema=0.995)),
         "tiny": Preset(dict(z=8, ch=4), dict(data="digits", size=16, batch=8, steps=20)),
     }
 

@@ -3,13 +3,12 @@
 Salimans, Goodfellow, Zaremba, Cheung, Radford & Chen, Improved Techniques for Training GANs, NeurIPS 2016.
 https://arxiv.org/abs/1606.03498 (feature matching: section 3.1; K + 1 classes: section 5)
 Odena, Semi-Supervised Learning with Generative Adversarial Networks, 2016. https://arxiv.org/abs/1606.01583
-Networks and training are those of the authors' code for CIFAR-10: weight normalisation with an initialisation from the
-data in D and in G's last layer, feature matching on the mean of the last features.
-Weight normalisation: https://arxiv.org/abs/1602.07868
+Networks and training are those of the authors' code for CIFAR-10 and, with `dense`, for MNIST: weight normalisation
+begun from the data (https://arxiv.org/abs/1602.07868), feature matching on the last features.
 
-Deviations: the learning rate falls on a line from the start, the authors' is constant for two thirds of the training.
-G sees the reals of D's step. `unlabelled=False` is not in the papers: it is the same classifier trained on the labels
-alone, to compare with. "small" works at 16 pixels, twice the side of the scanned digits, with a higher learning rate.
+Deviations: the learning rate of the preset "paper" falls on a line from the start, the authors' is constant for two
+thirds of the training. G sees the reals of D's step. `unlabelled=False` is not in the papers: it is the same classifier
+trained on the labels alone, to compare with. "small" works at 16 pixels, twice the side of the scanned digits.
 """
 
 from collections.abc import Iterator
@@ -19,71 +18,36 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from sfumato.networks.dcgan import double
+from sfumato.networks.improved import Classifier, DenseClassifier, DenseGenerator, Generator, Noise
 from sfumato.networks.normalised import Normalised
 from sfumato.objectives.adversarial import feature_matching, logistic_d, realness, wins
-from sfumato.system import Batch, Losses, Paper, Preset, Recipe, System, linear
-
-
-class Generator(nn.Module):
-    """A linear layer and three doublings, softly normalised: (b, z) -> (b, channels, size, size)."""
-
-    def __init__(self, z: int, ch: int, size: int, channels: int) -> None:
-        super().__init__()
-        side = size // 8
-        self.layers = nn.Sequential(
-            nn.Linear(z, 4 * ch * side**2, bias=False), nn.BatchNorm1d(4 * ch * side**2), nn.ReLU(),
-            nn.Unflatten(1, (4 * ch, side, side)),
-            double(4 * ch, 2 * ch, 5, bias=False), nn.BatchNorm2d(2 * ch), nn.ReLU(),
-            double(2 * ch, ch, 5, bias=False), nn.BatchNorm2d(ch), nn.ReLU(),
-            Normalised(double(ch, channels, 5), std=0.1, gain=True),
-        )  # fmt: skip
-        for m in self.layers:
-            if isinstance(m, nn.Linear | nn.ConvTranspose2d):
-                nn.init.normal_(m.weight, 0.0, 0.05)
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Images of codes, float32 in [-1, 1]."""
-        return torch.tanh(self.layers(z).float())
-
-
-class Classifier(nn.Module):
-    """Nine convolutions and a mean: (b, channels, size, size) -> features (b, 2 ch)."""
-
-    def __init__(self, ch: int, channels: int) -> None:
-        super().__init__()
-        layers: list[nn.Module] = [nn.Dropout(0.2)]
-        n = channels
-        for m, kernel, stride, pad in (
-            (ch, 3, 1, 1), (ch, 3, 1, 1), (ch, 3, 2, 1), (2 * ch, 3, 1, 1), (2 * ch, 3, 1, 1), (2 * ch, 3, 2, 1),
-            (2 * ch, 3, 1, 0), (2 * ch, 1, 1, 0), (2 * ch, 1, 1, 0),
-        ):  # fmt: skip
-            layers += [Normalised(nn.Conv2d(n, m, kernel, stride, pad)), nn.LeakyReLU(0.2)]
-            layers += [nn.Dropout(0.5)] if stride == 2 else []
-            n = m
-        self.layers = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Features of images."""
-        return self.layers(image)
+from sfumato.system import Batch, Losses, Paper, Preset, Recipe, System, constant, linear
 
 
 class SSGAN(System):
-    """The game of the GAN against a classifier. The image side is a multiple of 8."""
+    """The game of the GAN against a classifier. The image side is a multiple of 8, unless dense."""
 
     paper = Paper("Improved Techniques for Training GANs", "Salimans et al.", 2016, "https://arxiv.org/abs/1606.03498")
     recipe = Recipe(data="cifar10", size=32, batch=100, steps=600_000, view="semi", schedule=linear, ema=0.9999)
     presets = {
         "paper": Preset(dict(size=32, channels=3, classes=10)),
-        "small": Preset(dict(ch=24, ch_g=32, lr=2e-3), dict(data="digits", size=16, batch=50, steps=2_000, ema=0.995)),
+        "paper-mnist": Preset(
+            dict(dense=True, lr=3e-3, size=28, channels=1, classes=10),
+            dict(data="mnist", size=28, steps=180_000, schedule=constant),
+        ),
+        "small": Preset(
+            dict(dense=True, hidden=400, lr=2e-3), dict(data="digits", size=16, batch=64, steps=3_000, ema=0.99)
+        ),
         "tiny": Preset(dict(z=8, ch=4, ch_g=4), dict(data="digits", size=16, batch=8, steps=20)),
     }
 
     def __init__(
         self,
         z: int = 100,  # numbers in a code
-        ch: int = 96,  # channels of D's first layers
-        ch_g: int = 128,  # channels of G's last layer but one
+        dense: bool = False,  # fully connected networks, not convolutional ones
+        ch: int = 96,  # channels of D's first layers, unless dense
+        ch_g: int = 128,  # channels of G's last layer but one, unless dense
+        hidden: int = 1000,  # units of D's first layer, if dense; G's have half as many
         size: int = 32,  # image side, pixels
         channels: int = 3,
         classes: int = 10,
@@ -92,9 +56,11 @@ class SSGAN(System):
         beta1: float = 0.5,  # Adam's momentum
     ) -> None:
         super().__init__()
-        self.z, self.unlabelled, self.lr, self.betas = z, unlabelled, lr, (beta1, 0.999)
-        self.G, self.features = Generator(z, ch_g, size, channels), Classifier(ch, channels)
-        self.head = Normalised(nn.Linear(2 * ch, classes), std=0.1, gain=True)
+        self.z, self.dense, self.unlabelled, self.lr, self.betas = z, dense, unlabelled, lr, (beta1, 0.999)
+        self.G = DenseGenerator(z, hidden // 2, size, channels) if dense else Generator(z, ch_g, size, channels)
+        self.features = DenseClassifier(hidden, size, channels) if dense else Classifier(ch, channels)
+        self.head = Normalised(nn.Linear(self.features.width, classes), std=1.0 if dense else 0.1, gain=True)
+        self.noise = Noise(0.5 if dense else 0.0)  # on the last features
 
     def optimizers(self) -> dict[str, Optimizer]:
         """Adam for the classifier, and for the generator if there is a game."""
@@ -108,12 +74,12 @@ class SSGAN(System):
     def start(self, batch: Batch) -> None:
         """Gains and biases such that every layer's outputs are standardised on the first batch."""
         with Normalised.fitting(self):
-            self.head(self.features(batch.labelled))
+            self.logits(batch.labelled)
             self.sample(batch)
 
     def logits(self, image: Tensor) -> Tensor:
         """Logits of the classes, that of "fake" being zero: (b, channels, size, size) -> (b, classes), float32."""
-        return self.head(self.features(image)).float()
+        return self.head(self.noise(self.features(image))).float()
 
     def step(self, batch: Batch) -> Iterator[Losses]:
         """The classifier's turn; the generator's is to match the mean features of the reals."""
@@ -128,7 +94,7 @@ class SSGAN(System):
         self.report(**{"D wins": wins(real_score, fake_score)})
         with torch.no_grad():
             real = self.features(batch.image)
-        yield {"G": feature_matching(real, self.features(self.sample(batch)))}
+        yield {"G": feature_matching(real, self.features(self.sample(batch)), power=2 if self.dense else 1)}
 
     def prior(self, given: Batch) -> Tensor:
         """Uniform codes in [0, 1): (n, z)."""

@@ -31,7 +31,7 @@ class WGANGP(System):
         "paper": Preset(dict(size=32, channels=3)),
         "small": Preset(
             dict(ch=32, residual=False, critics=2, lr=5e-4),
-            dict(data="digits", size=32, batch=64, steps=3_500, ema=0.995),
+            dict(data="digits", size=16, batch=64, steps=3_500, ema=0.995),
         ),
         "tiny": Preset(dict(z=8, ch=4, critics=2), dict(data="digits", size=16, batch=8, steps=20)),
     }
