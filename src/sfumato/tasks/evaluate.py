@@ -73,7 +73,8 @@ def _fitting(model: Model, look: Extractor) -> tuple[str, ...]:
     """The system's own measures, and those of classes where the extractor knows them."""
     same = look.classes == model.facts.classes
     own = catalog.find(model.name).recipe.metrics
-    return own + ("modes",) * same + ("class-accuracy",) * (same and model.asks_label)
+    known = ("modes",) * same + ("class-accuracy",) * (same and model.asks_label)
+    return tuple(dict.fromkeys(own + known))
 
 
 def reference_pictures(model: Model, data: str | Path | None = None) -> tuple[Pictures, str]:

@@ -23,6 +23,7 @@ from .model import Facts, Model, write_model
 GRIDS = 16  # sample grids over a run
 TICK = 50  # iterations between log lines
 DRAWN = 64  # images of a grid, and of the check for collapse
+EARLY = 0.2  # share of the budget in which samples may all be alike
 INTERVAL = 60.0  # seconds between checkpoints
 
 
@@ -124,7 +125,8 @@ class _Host:
             self.figures(state, progress)
         if int(progress * GRIDS) > self.drawn:
             self.drawn = int(progress * GRIDS)
-            for text in self.watch.samples(self.draw(state), self.data):
+            images = self.draw(state)
+            for text in self.watch.samples(images, self.data) if progress > EARLY else ():
                 self.log.event(state.step, "warning", text)
         if state.step % self.save_every == 0 if self.save_every else state.seconds - self.saved >= INTERVAL:
             self.save(state)

@@ -39,7 +39,7 @@ class Watch:
         return self._once(
             "collapsed",
             f"the samples have collapsed: they differ from one another {ratio:.0%} as much as the data's images do. "
-            "Early in training this passes; later, restart with another seed, a lower rate, or wgan-gp",
+            "If that does not pass, restart with another seed, a lower learning rate, or wgan-gp",
         )
 
     def _once(self, kind: str, text: str) -> list[str]:

@@ -74,7 +74,7 @@ class ACGAN(System):
     )
     presets = {
         "paper": Preset(dict(size=32, channels=3, classes=10)),
-        "small": Preset(dict(z=50, ch=6, lr=5e-4), dict(data="digits", size=16, batch=32, steps=2_000, ema=0.995)),
+        "small": Preset(dict(z=50, ch=6, lr=5e-4), dict(data="digits", size=16, batch=32, steps=2_500, ema=0.995)),
         "tiny": Preset(dict(z=8, ch=4), dict(data="digits", size=16, batch=8, steps=20)),
     }
 

@@ -66,8 +66,8 @@ class CGAN(System):
     presets = {
         "paper": Preset(dict(size=28, channels=1, classes=10)),
         "small": Preset(
-            dict(hidden=480, adam=True, lr=1e-3, lr_d=1e-3, drop=0.0, norm=True),
-            dict(data="digits", size=16, batch=64, steps=5_000, ema=0.995),
+            dict(hidden=600, adam=True, lr=1e-3, lr_d=1e-3, drop=0.0, norm=True),
+            dict(data="digits", size=16, batch=64, steps=4_000, ema=0.995),
         ),
         "tiny": Preset(
             dict(z=8, hidden=48, adam=True, lr=1e-3, lr_d=1e-3), dict(data="digits", size=16, batch=8, steps=20)

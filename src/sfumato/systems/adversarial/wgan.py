@@ -27,7 +27,7 @@ class WGAN(System):
     recipe = Recipe(data="lsun", size=64, batch=64, steps=1_185_000)
     presets = {
         "paper": Preset(dict(size=64, channels=3)),
-        "small": Preset(dict(ch=32, lr=3e-4, rounds=0), dict(data="digits", size=16, batch=64, steps=7_500, ema=0.998)),
+        "small": Preset(dict(ch=32, lr=3e-4, rounds=0), dict(data="digits", size=16, batch=64, steps=4_000, ema=0.998)),
         "tiny": Preset(dict(z=8, ch=4, critics=2, rounds=0), dict(data="digits", size=16, batch=8, steps=20)),
     }
 
