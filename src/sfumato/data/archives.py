@@ -13,8 +13,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from sfumato.errors import UserError
-
+from ..errors import UserError
 from .decode import BrokenError, looks_like_picture
 from .source import ARCHIVES, LARGEST, Base, Item, at_hand, broken, hidden, is_labels, is_picture, suffix
 

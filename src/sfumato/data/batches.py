@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from sfumato.catalog import nearest
-from sfumato.errors import UserError
-from sfumato.system import Batch
-
+from ..errors import UserError, nearest
+from ..system import Batch
 from .prepare import Pictures
 from .views import VIEWS, Draw, labelled_rows, usable_rows
 

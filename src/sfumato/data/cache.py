@@ -24,8 +24,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from sfumato.errors import UserError
-
+from ..errors import UserError
 from .decode import VERSION, BrokenError, Decoded, Fitting, decode, strict_pillow
 from .source import Item, Source
 

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sfumato.errors import UserError
-
+from ..errors import UserError
 from .archives import RATIO, SLACK
 from .source import Base, Item, at_hand, broken
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sfumato.errors import UserError
-
+from ..errors import UserError
 from .source import plain
 
 TRAIN_FOLDERS = ("train", "training", "trainset")

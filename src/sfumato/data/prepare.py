@@ -10,9 +10,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from sfumato.catalog import nearest
-from sfumato.errors import UserError
-
+from ..errors import UserError, nearest
 from .cache import Packed, Progress, packed
 from .decode import OBLONG, REMARKS, WHITE, Colour, Fit, Fitting
 from .labels import assign, from_folders, held_out, read_labels

@@ -5,8 +5,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from sfumato.errors import UserError
-
+from ..errors import UserError
 from .archives import Tar, Zip
 from .cifar import is_cifar, open_cifar
 from .decode import EXTENSIONS, looks_like_picture

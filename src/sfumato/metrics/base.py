@@ -66,3 +66,16 @@ class Rows:
             raise ValueError("there are no pictures")
         self.parts = [torch.cat(self.parts)]
         return self.parts[0]
+
+
+class OfFeatures(Metric):
+    """A measure of all the features at once: `rows[True]` of real pictures, `rows[False]` of generated ones."""
+
+    needs: ClassVar[tuple[str, ...]] = ("features",)
+
+    def __init__(self) -> None:
+        self.rows = {True: Rows(), False: Rows()}
+
+    def update(self, observed: Observed, real: bool) -> None:
+        """Take in a batch."""
+        self.rows[real].update(observed.features)

@@ -5,8 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..networks.pretrained import Observed
-from .base import Better, Metric, Rows
+from .base import Better, OfFeatures
 
 
 def kernel_distance(
@@ -42,19 +41,11 @@ def _mmd(x: Tensor, y: Tensor) -> Tensor:
     return within - 2 * xy.mean()
 
 
-class Kernel(Metric):
+class Kernel(OfFeatures):
     """Kernel distance of features."""
 
     name: ClassVar[str] = "kernel"
     better: ClassVar[Better] = "lower"
-    needs: ClassVar[tuple[str, ...]] = ("features",)
-
-    def __init__(self) -> None:
-        self.rows = {True: Rows(), False: Rows()}
-
-    def update(self, observed: Observed, real: bool) -> None:
-        """Take in a batch."""
-        self.rows[real].update(observed.features)
 
     def compute(self) -> dict[str, float]:
         """ "kernel" and its deviation over subsets."""

@@ -5,8 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ..networks.pretrained import Observed
-from .base import Better, Metric, Rows
+from .base import Better, OfFeatures
 
 
 def precision_recall(real: Tensor, fake: Tensor, k: int = 3, chunk: int = 1024) -> tuple[float, float]:
@@ -46,19 +45,11 @@ def _distances(a: Tensor, b: Tensor) -> Tensor:
     return products.add_(a.square().sum(1, keepdim=True)).clamp_(min=0)
 
 
-class PrecisionRecall(Metric):
+class PrecisionRecall(OfFeatures):
     """Precision and recall of features, k = 3."""
 
     name: ClassVar[str] = "precision-recall"
     better: ClassVar[Better] = "higher"
-    needs: ClassVar[tuple[str, ...]] = ("features",)
-
-    def __init__(self) -> None:
-        self.rows = {True: Rows(), False: Rows()}
-
-    def update(self, observed: Observed, real: bool) -> None:
-        """Take in a batch."""
-        self.rows[real].update(observed.features)
 
     def compute(self) -> dict[str, float]:
         """ "precision" and "recall"."""

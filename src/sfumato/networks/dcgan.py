@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from sfumato.errors import UserError
+from ..errors import UserError
 
 Norm = Callable[[int], nn.Module]  # channels -> the layer that normalises them
 

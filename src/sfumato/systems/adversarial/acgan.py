@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from sfumato.networks.dcgan import double, initialise
-from sfumato.objectives.adversarial import logistic_d, nonsaturating_g, wins
-from sfumato.system import Batch, Losses, Paper, Preset, Recipe, System
+from ...networks.dcgan import double, initialise
+from ...objectives.adversarial import logistic_d, nonsaturating_g, wins
+from ...system import Batch, Losses, Paper, Preset, Recipe, System
 
 
 class Generator(nn.Module):

@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 
-from sfumato.networks.maxout import Maxout, Picture
-from sfumato.objectives.adversarial import logistic_d, nonsaturating_g, wins
-from sfumato.system import Batch, Losses, Paper, Preset, Recipe, System, linear
+from ...networks.maxout import Maxout, Picture
+from ...objectives.adversarial import logistic_d, nonsaturating_g, wins
+from ...system import Batch, Losses, Paper, Preset, Recipe, System, linear
 
 
 class Generator(nn.Module):

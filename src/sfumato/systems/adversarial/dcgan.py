@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from sfumato.networks.dcgan import Discriminator, Generator
-from sfumato.objectives.adversarial import logistic_d, nonsaturating_g, wins
-from sfumato.system import Batch, Losses, Paper, Preset, Recipe, System
+from ...networks.dcgan import Discriminator, Generator
+from ...objectives.adversarial import logistic_d, nonsaturating_g, wins
+from ...system import Batch, Losses, Paper, Preset, Recipe, System
 
 
 class DCGAN(System):

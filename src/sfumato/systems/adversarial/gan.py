@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 
-from sfumato.errors import nearest
-from sfumato.networks.maxout import Maxout, Picture, uniform
-from sfumato.objectives.adversarial import logistic_d, minimax_g, nonsaturating_g, wins
-from sfumato.system import Batch, Losses, Paper, Preset, Recipe, System
+from ...errors import nearest
+from ...networks.maxout import Maxout, Picture, uniform
+from ...objectives.adversarial import logistic_d, minimax_g, nonsaturating_g, wins
+from ...system import Batch, Losses, Paper, Preset, Recipe, System
 
 GAMES = {"nonsaturating": nonsaturating_g, "minimax": minimax_g}
 

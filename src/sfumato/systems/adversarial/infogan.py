@@ -6,10 +6,8 @@ The bound on the information of the code in the image is eq. 4 and 5, the game e
 of appendix C.1 for MNIST. Q shares D's body; as in the authors' code D learns the information too, and the posterior
 of a continuous code is normal with standard deviation 1.
 
-Deviations: pixels go through tanh, the authors' through a sigmoid. λ is 1 for continuous codes too, as in the authors'
-code: with that posterior the paper's smaller λ leaves them unused. "small" weighs the information
-less, which found the classes of the few digits more often, and samples from averaged weights.
-"""
+Deviations: pixels go through tanh, the authors' through a sigmoid. λ is 1 for continuous codes too, as in their code.
+"small" weighs the information less, which found the classes more often, and samples from averaged weights."""
 
 from collections.abc import Iterator
 from math import log, pi
@@ -19,9 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from sfumato.networks.dcgan import initialise
-from sfumato.objectives.adversarial import logistic_d, nonsaturating_g, wins
-from sfumato.system import Batch, Losses, Paper, Preset, Recipe, System
+from ...networks.dcgan import initialise
+from ...objectives.adversarial import logistic_d, nonsaturating_g, wins
+from ...system import Batch, Losses, Paper, Preset, Recipe, System
 
 
 class Generator(nn.Module):

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from sfumato.networks.dcgan import double, initialise
-from sfumato.objectives.adversarial import least_squares_d, least_squares_g, wins
-from sfumato.system import Batch, Losses, Paper, Preset, Recipe, System
+from ...networks.dcgan import double, initialise
+from ...objectives.adversarial import least_squares_d, least_squares_g, wins
+from ...system import Batch, Losses, Paper, Preset, Recipe, System
 
 
 class Generator(nn.Module):

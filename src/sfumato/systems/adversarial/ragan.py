@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.optim import Adam, Optimizer
 
-from sfumato.networks.dcgan import halvings, initialise
-from sfumato.objectives.adversarial import relativistic_d, relativistic_g, wins
-from sfumato.system import Batch, Losses, Paper, Preset, Recipe, System
+from ...networks.dcgan import halvings, initialise
+from ...objectives.adversarial import relativistic_d, relativistic_g, wins
+from ...system import Batch, Losses, Paper, Preset, Recipe, System
 
 
 class Generator(nn.Module):

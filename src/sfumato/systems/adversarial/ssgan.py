@@ -18,10 +18,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from sfumato.networks.improved import Classifier, DenseClassifier, DenseGenerator, Generator, Noise
-from sfumato.networks.normalised import Normalised
-from sfumato.objectives.adversarial import feature_matching, logistic_d, realness, wins
-from sfumato.system import Batch, Losses, Paper, Preset, Recipe, System, constant, linear
+from ...networks.improved import Classifier, DenseClassifier, DenseGenerator, Generator, Noise
+from ...networks.normalised import Normalised
+from ...objectives.adversarial import feature_matching, logistic_d, realness, wins
+from ...system import Batch, Losses, Paper, Preset, Recipe, System, constant, linear
 
 
 class SSGAN(System):

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer, RMSprop
 
-from sfumato.networks.dcgan import Discriminator, Generator
-from sfumato.objectives.adversarial import wasserstein_d, wasserstein_g
-from sfumato.system import Batch, Losses, Paper, Preset, Recipe, System
+from ...networks.dcgan import Discriminator, Generator
+from ...objectives.adversarial import wasserstein_d, wasserstein_g
+from ...system import Batch, Losses, Paper, Preset, Recipe, System
 
 
 class WGAN(System):

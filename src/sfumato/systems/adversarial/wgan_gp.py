@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from sfumato.networks import dcgan, resnet
-from sfumato.objectives.adversarial import interpolated, wasserstein_d, wasserstein_g
-from sfumato.system import Batch, Losses, Paper, Preset, Recipe, System, linear
+from ...networks import dcgan, resnet
+from ...objectives.adversarial import interpolated, wasserstein_d, wasserstein_g
+from ...system import Batch, Losses, Paper, Preset, Recipe, System, linear
 
 
 class WGANGP(System):
