@@ -1,5 +1,6 @@
 """Train a system on pictures: from a name and a source to a run folder with a model, samples, measures and a report."""
 
+import platform
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, fields, replace
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress
 
 from .. import catalog
 from .. import system as contract
@@ -18,7 +21,7 @@ from ..errors import UserError, nearest
 from ..system import Recipe, System
 from ..training import checkpoint, distributed
 from ..training.loop import Budget
-from ..training.machine import PRECISIONS, choose_device, prepare_machine
+from ..training.machine import PRECISIONS, Choice, choose_device, prepare_machine
 from .model import Facts, Model, load
 from .running import run_to_end
 from .runs import command, new_run, read_config, versions, write_config
@@ -69,35 +72,33 @@ def train(
     known = catalog.hyperparameters(cls)
     for k in hyper:
         nearest(k, known, f"option or hyperparameter of {system}")
-    given = dict(
-        data=data and str(data), size=size, batch=batch, steps=steps, view=view, clip=clip, ema=ema, metrics=metrics
+    recipe = _chosen_recipe(
+        replace(cls.recipe, **chosen.recipe),
+        data=data and str(data),
+        size=size,
+        batch=batch,
+        steps=steps,
+        view=view,
+        clip=clip,
+        ema=ema,
+        metrics=metrics,
+        schedule=schedule and SCHEDULES[nearest(schedule, SCHEDULES, "schedule")],
     )
-    if schedule is not None:
-        given["schedule"] = SCHEDULES[nearest(schedule, SCHEDULES, "schedule")]  # type: ignore[assignment]
-    recipe = replace(cls.recipe, **dict(chosen.recipe) | {k: v for k, v in given.items() if v is not None})
-    if Path(recipe.data).exists():  # a run can be resumed from anywhere
-        recipe = replace(recipe, data=str(Path(recipe.data).resolve()))
-    nearest(recipe.view, VIEWS, "view")
     limited = steps is not None or (images is None and minutes is None)
     budget = Budget(recipe.steps if limited else None, images, minutes)
     _check(recipe, budget, micro)
 
-    where = distributed.join(choose_device(device))
-    choices = prepare_machine(where, precision, threads)
-    kinds = list(PRECISIONS)  # every process probes, and all must take the same
-    agreed = kinds[int(distributed.agree(kinds.index(str(choices["precision"].value))))]
-    choices["precision"] = replace(choices["precision"], value=agreed)
-    options = dict(channels=channels, fit=fit, labels=labels and str(labels), holdout=holdout)
-    pictures = _pictures(recipe, options, quiet)
-    facts = _facts(recipe, pictures)
-    hyper = _fill(known, {**chosen.hyper, **hyper}, facts)
+    where, choices = _machine(device, precision, threads)
+    reading = dict(channels=channels, fit=fit, labels=labels and str(Path(labels).resolve()), holdout=holdout)
+    pictures = _pictures(recipe, reading, quiet)
+    hyper = _fill(known, {**chosen.hyper, **hyper}, _facts(recipe, pictures))
     torch.manual_seed(seed)
     built = _build(system, hyper)
-    run = new_run(out, system, str(recipe.data)) if distributed.rank() == 0 else Path()
+    run = new_run(out, system, recipe.data) if distributed.rank() == 0 else Path()
     config = {
         "sfumato": versions()["sfumato"],
         "versions": versions(),
-        "platform": _platform(),
+        "platform": f"{platform.system()} {platform.machine()}",
         "command": command(),
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
         "paper": asdict(cls.paper),
@@ -105,7 +106,7 @@ def train(
         "preset": preset,
         "recipe": asdict(recipe) | {"schedule": recipe.schedule.__name__},
         "data": _describe(recipe, pictures),
-        "options": options | dict(per_class=per_class, flip=flip, micro=micro, compile=compile, save_every=save_every),
+        "options": reading | dict(per_class=per_class, flip=flip, micro=micro, compile=compile, save_every=save_every),
         "seed": seed,
         "device": where.type,
         "choices": {k: asdict(v) for k, v in choices.items()},
@@ -143,7 +144,8 @@ def resume(
     same = config["choices"]  # other threads or precision would give other sums
     prepare_machine(where, same["precision"]["value"], same["threads"]["value"])
     recipe = _recipe(config)
-    pictures = _pictures(recipe, {k: config["options"][k] for k in ("channels", "fit", "labels", "holdout")}, quiet)
+    reading = {k: config["options"][k] for k in ("channels", "fit", "labels", "holdout")}
+    pictures = _pictures(recipe, reading, quiet)
     if pictures.fingerprint != config["data"]["fingerprint"]:
         raise UserError(f"{recipe.data} has changed since {run} was started; train anew, or restore the pictures")
     torch.manual_seed(config["seed"])
@@ -202,13 +204,37 @@ def _facts(recipe: Recipe, pictures: Pictures) -> Facts:
     return Facts(str(recipe.data), recipe.size, pictures.channels, tuple(pictures.classes), recipe.view)
 
 
-def _pictures(recipe: Recipe, options: Mapping[str, Any], quiet: bool) -> Pictures:
-    """The decoded pictures; with several processes the first decodes, the others find its cache."""
-    for turn in range(2 if distributed.world() > 1 else 1):
-        if distributed.world() == 1 or (distributed.rank() == 0) == (turn == 0):
-            pictures = prepare(recipe.data, size=recipe.size, **options)
-        if distributed.world() > 1:
-            torch.distributed.barrier()
+def _chosen_recipe(recipe: Recipe, **given: Any) -> Recipe:
+    """The recipe with what was given (not None); a path is made whole, so that a run can be resumed from anywhere."""
+    recipe = replace(recipe, **{k: v for k, v in given.items() if v is not None})
+    nearest(recipe.view, VIEWS, "view")
+    path = Path(recipe.data)
+    return replace(recipe, data=str(path.resolve())) if path.exists() else recipe
+
+
+def _machine(device: str | None, precision: str | None, threads: int | None) -> tuple[torch.device, dict[str, Choice]]:
+    """The device, and what was chosen for it; every process probes, and all take the precision of the first."""
+    where = distributed.join(choose_device(device))
+    choices = prepare_machine(where, precision, threads)
+    kinds = list(PRECISIONS)
+    agreed = kinds[int(distributed.agree(kinds.index(str(choices["precision"].value))))]
+    return where, choices | {"precision": replace(choices["precision"], value=agreed)}
+
+
+def _pictures(recipe: Recipe, reading: Mapping[str, Any], quiet: bool) -> Pictures:
+    """The decoded pictures, with a bar while they are decoded; the first process decodes, others find its cache."""
+    console = Console(stderr=True, quiet=quiet or distributed.rank() > 0)
+    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=console, transient=True) as bar:
+        task = bar.add_task("decoding", total=None, visible=False)
+
+        def progress(done: int, total: int | None) -> None:
+            bar.update(task, completed=done, total=total, visible=console.is_terminal)
+
+        if distributed.rank() > 0:
+            distributed.wait()
+        pictures = prepare(recipe.data, size=recipe.size, progress=progress, **reading)
+        if distributed.rank() == 0:
+            distributed.wait()
     return pictures
 
 
@@ -257,9 +283,3 @@ def _describe(recipe: Recipe, pictures: Pictures) -> dict[str, Any]:
         "notes": list(pictures.notes),
         "skipped": len(pictures.skipped),
     }
-
-
-def _platform() -> str:
-    import platform
-
-    return f"{platform.system()} {platform.machine()}"

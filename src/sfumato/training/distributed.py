@@ -35,6 +35,12 @@ def world() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
+def wait() -> None:
+    """Wait until every process is here."""
+    if dist.is_initialized():
+        dist.barrier()
+
+
 def average(tensors: Iterable[Tensor]) -> None:
     """Replace each tensor by its mean over the processes, in one message for each data type."""
     if world() == 1:
