@@ -23,6 +23,10 @@ def main() -> None:
         families[module.split(".")[-2]].append(name)
         (HOME / f"{name}.md").write_text(card(name, catalog.find(name)), encoding="utf-8")
     (HOME / "index.md").write_text(index(families), encoding="utf-8")
+    readme = HOME.parents[1] / "README.md"
+    begin, end = "<!-- systems: written by docs/cards.py -->\n", "<!-- end -->"
+    before, _, rest = readme.read_text(encoding="utf-8").partition(begin)
+    readme.write_text(before + begin + overview() + end + rest.partition(end)[2], encoding="utf-8")
 
 
 def index(families: dict[str, list[str]]) -> str:
@@ -74,6 +78,23 @@ def card(name: str, cls: type[System]) -> str:
 def settings(values: Any) -> str:
     """`z=64, ch=32`, or that nothing differs."""
     return ", ".join(f"`{k}={v}`" for k, v in dict(values).items()) or "the defaults"
+
+
+SHOWN = {"class accuracy": "class accuracy", "code ↔ class": "code ↔ class", "accuracy on held-out digits": "accuracy"}
+
+
+def overview() -> str:
+    """The README's table: every system, its paper, and what it reached."""
+    path = HOME.parent / "results" / "systems.json"
+    figures = json.loads(path.read_text()) if path.exists() else {}
+    lines = ["| system | paper | Fréchet distance ↓ | classes of 10 | |", "|---|---|---|---|---|"]
+    for name in catalog.names():
+        paper, seeds = catalog.find(name).paper, list(figures.get(name, {}).values())
+        cells = [" / ".join(f"{s[k]:.3g}" for s in seeds) for k in ("frechet", "modes")]
+        more = [f"{v} {' / '.join(f'{s[k]:.1%}' for s in seeds)}" for k, v in SHOWN.items() if seeds and k in seeds[0]]
+        cite = f"[{paper.authors} {paper.year}]({paper.url})"
+        lines.append(f"| [`{name}`](docs/systems/{name}.md) | {cite} | {' | '.join(cells)} | {', '.join(more)} |")
+    return "\n".join(lines) + "\n"
 
 
 def measured(name: str) -> list[str]:
