@@ -18,7 +18,7 @@ def blocks(language):
 
 
 def test_the_first_command_trains(tmp_path, monkeypatch):
-    (install,) = [b for b in blocks("sh") if "pip install" in b and "train" in b]
+    (install,) = [b for b in blocks("sh") if "pip install" in b and "sfumato train" in b]
     words = shlex.split(install.split("&&")[1])
     assert words[:2] == ["sfumato", "train"]
     monkeypatch.chdir(tmp_path)

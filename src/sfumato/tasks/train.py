@@ -223,12 +223,14 @@ def _machine(device: str | None, precision: str | None, threads: int | None) -> 
 
 def _pictures(recipe: Recipe, reading: Mapping[str, Any], quiet: bool) -> Pictures:
     """The decoded pictures, with a bar while they are decoded; the first process decodes, others find its cache."""
-    console = Console(stderr=True, quiet=quiet or distributed.rank() > 0)
-    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=console, transient=True) as bar:
-        task = bar.add_task("decoding", total=None, visible=False)
+    console = Console(stderr=True)
+    hidden = quiet or distributed.rank() > 0 or not console.is_terminal
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+        task = bar.add_task("decoding", total=None)
 
         def progress(done: int, total: int | None) -> None:
-            bar.update(task, completed=done, total=total, visible=console.is_terminal)
+            bar.update(task, completed=done, total=total)
 
         if distributed.rank() > 0:
             distributed.wait()
