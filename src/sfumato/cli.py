@@ -21,7 +21,8 @@ Run = Annotated[
     Path, typer.Argument(metavar="RUN", help="A run folder (runs/00000-…) or a model file.", show_default=False)
 ]
 Data = Annotated[
-    str | None, typer.Option(help="A folder, zip, tar, MNIST or CIFAR files, or a built-in: digits, shapes.")
+    str | None,
+    typer.Option(help="Folder, zip, tar, MNIST or CIFAR files, or built-in: digits, shapes, scenes, faces."),
 ]
 Size = Annotated[int | None, typer.Option(help="Image side, pixels.")]
 Number = Annotated[int, typer.Option("--n", help="How many images.")]

@@ -14,8 +14,14 @@ from .folder import Folder
 from .idx import image_files, is_idx, open_idx
 from .shapes import open_shapes
 from .source import Source, is_picture
+from .worlds.source import open_faces, open_scenes
 
-BUILT_IN: dict[str, Callable[[], Source]] = {"digits": open_digits, "shapes": open_shapes}
+BUILT_IN: dict[str, Callable[[], Source]] = {
+    "digits": open_digits,
+    "shapes": open_shapes,
+    "scenes": open_scenes,
+    "faces": open_faces,
+}
 LOOKED_FOR = (
     f"pictures ({' '.join(EXTENSIONS)}) at any depth of a folder, zip, tar or tar.gz, MNIST idx files, "
     "CIFAR-10/100 archives"
@@ -25,8 +31,8 @@ LOOKED_FOR = (
 def open_source(data: str | Path) -> Source:
     """The source that a name or path stands for.
 
-    `data` is "digits", "shapes", a folder, a zip, tar or tar.gz archive, a file of images in MNIST's idx form or a
-    folder that holds some, a CIFAR archive as published, or one picture. "./digits" is the folder of that name.
+    `data` is the name of a built-in, a folder, a zip, tar or tar.gz archive, a file of images in MNIST's idx form or
+    a folder that holds some, a CIFAR archive as published, or one picture. "./digits" is the folder of that name.
     Raises UserError if there is nothing there, or nothing that can be read.
     """
     if isinstance(data, str) and data in BUILT_IN:
@@ -40,7 +46,7 @@ def open_source(data: str | Path) -> Source:
     except (PermissionError, OSError) as e:
         raise UserError(f"{path} cannot be read: {e.strerror or e}") from None
     close = difflib.get_close_matches(str(data), BUILT_IN, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"built in are {' and '.join(BUILT_IN)}"
+    hint = f"did you mean {close[0]}?" if close else f"built in are {', '.join(BUILT_IN)}"
     raise UserError(f"there is no file or folder {str(data)!r}; {hint}")
 
 
