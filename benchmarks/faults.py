@@ -33,7 +33,7 @@ CONTRACT, LOOP, CHECKPOINT = "test_contract.py::dcgan or wgan", "training/test_l
 
 # fmt: off
 FAULTS = [
-    Fault("a player's loss reaches the other's weights", "training/loop.py", "inputs=list(_parameters(state.optimizers[player])), ", "", CONTRACT),
+    Fault("a player's loss reaches the other's weights", "training/loop.py", "inputs=list(_parameters(state.optimizers[player])), ", "", LOOP),
     Fault("gradients are not cleared between steps", "training/loop.py", "state.optimizers[k].zero_grad(set_to_none=True)", "pass", LOOP),
     Fault("micro-batches are summed, not averaged", "training/loop.py", "scaled / parts if parts > 1 else scaled", "scaled", LOOP),
     Fault("resuming forgets the optimiser", "training/loop.py", 'o.load_state_dict(packed["optimizers"][k])', "pass", LOOP),
