@@ -150,6 +150,26 @@ def test_a_full_disk_is_loud_and_leaves_the_one_before(tmp_path):
     assert checkpoint.load_state(tmp_path)[0]["a"].sum() == 10
 
 
+KILLED = """
+import os, sys, torch
+from pathlib import Path
+from sfumato.training import checkpoint
+path = Path(sys.argv[1]) / "model.safetensors"
+checkpoint.write(path, {"a": torch.ones(10)})
+def half(tensors, to, meta):
+    Path(to).write_bytes(b"half a file")
+    os._exit(9)
+checkpoint.save_file = half
+checkpoint.write(path, {"a": torch.zeros(10)})
+"""
+
+
+def test_a_process_killed_while_writing_leaves_the_file_that_was_there(tmp_path):
+    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path], check=False)
+    assert done.returncode == 9
+    assert checkpoint.read(tmp_path / "model.safetensors")["a"].sum() == 10
+
+
 def test_temporaries_of_the_killed_are_swept_and_nothing_else(tmp_path):
     (tmp_path / "resume").mkdir()
     (tmp_path / "resume" / "1.safetensors.4711.tmp").write_text("half")

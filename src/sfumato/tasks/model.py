@@ -32,7 +32,7 @@ class Model:
     """A trained system and what it was trained on. Images are float32 (n, channels, size, size) in [-1, 1]."""
 
     def __init__(self, system: System, facts: Facts, *, step: int = 0, path: Path | None = None) -> None:
-        self.system, self.facts, self.step, self.path = system.eval(), facts, step, path
+        self.system, self.facts, self.step, self.path = system, facts, step, path
 
     def __repr__(self) -> str:
         f = self.facts
@@ -176,4 +176,4 @@ def load(path: str | Path, *, device: str | None = None) -> Model:
             f"{file}: its weights are not those of {held['spec']['name']} as it says it was built"
         ) from None
     facts = Facts(**(held["facts"] | {"classes": tuple(held["facts"]["classes"])}))
-    return Model(system.to(choose_device(device)), facts, step=held["step"], path=path)
+    return Model(system.to(choose_device(device)).eval(), facts, step=held["step"], path=path)
