@@ -12,6 +12,7 @@ import sfumato
 from sfumato.data.pictures import save_grid
 
 RUN = Path("runs/benchmark/shapes")
+DIGITS = Path("runs/benchmark/dcgan-0")
 DOCS = Path(__file__).parents[1] / "docs"
 SUMS = (
     "red circle - blue circle + blue star",
@@ -35,7 +36,7 @@ def main() -> None:
     """Do all three and write them down."""
     trained = model()
     pictures = DOCS / "results"
-    save_grid(trained.sample(64), DOCS / "samples.png", columns=16)
+    save_grid(trained.sample(64), pictures / "latent-samples.png", columns=16)
     lines = ["# Latent arithmetic, turning and ablation", "", "Regenerate with `python benchmarks/latent.py`.", ""]
     lines += [
         f"A dcgan of the built-in shapes, {trained.facts.size} px, step {trained.step:,}.",
@@ -59,7 +60,16 @@ def main() -> None:
         lines.append(
             f"| {factor} | {f['rises in']:.0%} | {f['rank correlation']:.2f} | {f['from']:.2f} | {f['to']:.2f} |"
         )
-    lines += ["", *(f"![{f}](turn-{f}.png)" for f in TURNS[:2]), "", "## Ablation", ""]
+    lines += ["", *(f"![{f}](turn-{f}.png)" for f in TURNS[:2]), ""]
+    if DIGITS.exists():
+        lines += ["The same of the digits' dcgan that `benchmarks/systems.py` trains:", ""]
+        lines += ["| factor | rises in, of 64 rows | rank correlation | from | to |", "|---|---|---|---|---|"]
+        for factor in ("slant", "x", "lightness"):
+            f = sfumato.turn(sfumato.load(DIGITS), factor, out=pictures / f"turn-digits-{factor}.png").figures
+            rises, rank = f"{f['rises in']:.0%}", f"{f['rank correlation']:.2f}"
+            lines.append(f"| {factor} | {rises} | {rank} | {f['from']:.2f} | {f['to']:.2f} |")
+        lines += ["", "![slant](turn-digits-slant.png)", ""]
+    lines += ["## Ablation", ""]
     lines += ["| object | layer | channels dropped | objects gone | others unchanged |", "|---|---|---|---|---|"]
     for name in OBJECTS:
         a = sfumato.ablate(trained, name, n=2048, out=pictures / f"ablation-{name.replace(' ', '-')}.png")

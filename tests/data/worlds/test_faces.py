@@ -4,8 +4,8 @@ import hashlib
 
 import numpy as np
 import pytest
-import worlds_truth as truth
 
+from data.worlds import worlds_truth as truth
 from sfumato.data.worlds.faces import EXPRESSIONS, IDENTITIES, Faces, held_out
 from sfumato.data.worlds.portrait import BACKGROUNDS, GLASSES, HAIR, LANDMARKS, LEGEND
 from sfumato.errors import UnknownNameError, UserError
