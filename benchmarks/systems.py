@@ -128,8 +128,8 @@ def table(all_figures: dict[str, dict[int, dict[str, float]]]) -> str:
     lines = [
         "# What each system shows",
         "",
-        "Small presets on the built-in digits, a value for each of the seeds 0, 1, 2 that has been run. Minutes are by the",
-        "clock, beside other work on the machine. Fréchet distance and classes by `reader:digits`, "
+        "Small presets on the built-in digits, a value for each of the seeds 0, 1, 2 that has been run. Minutes are by",
+        "the clock, beside other work on the machine. Fréchet distance and classes by `reader:digits`, "
         f"{N:,} images against the 359 held-out digits; two halves of these are at 12.3.",
         "Regenerate with `python benchmarks/systems.py`.",
         "",
