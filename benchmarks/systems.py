@@ -163,19 +163,17 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=None)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     arguments = parser.parse_args()
-    path = RUNS / "figures.json"
+    path = DOCS / "results" / "systems.json"
     for seed in arguments.seeds:
         for name in arguments.names or list(catalog.names()):
             figures = show(name, seed)
             everything = json.loads(path.read_text()) if path.exists() else {}
             everything.setdefault(name, {})[str(seed)] = figures
-            path.write_text(json.dumps(everything, indent=1))
+            ordered = {k: dict(sorted(v.items())) for k, v in sorted(everything.items())}
+            path.write_text(json.dumps(ordered, indent=1) + "\n")
+            (DOCS / "results" / "systems.md").write_text(table(ordered))
             print(name, seed, {k: round(v, 3) for k, v in figures.items()}, flush=True)
-    ordered = {k: dict(sorted(v.items())) for k, v in json.loads(path.read_text()).items()}
-    (DOCS / "results").mkdir(parents=True, exist_ok=True)
     hero()
-    (DOCS / "results" / "systems.json").write_text(json.dumps(ordered, indent=1) + "\n")
-    (DOCS / "results" / "systems.md").write_text(table(ordered))
 
 
 if __name__ == "__main__":

@@ -94,28 +94,9 @@ def train(
     hyper = _fill(known, {**chosen.hyper, **hyper}, _facts(recipe, pictures))
     torch.manual_seed(seed)
     built = _build(system, hyper)
-    run = new_run(out, system, recipe.data) if distributed.rank() == 0 else Path()
-    config = {
-        "sfumato": versions()["sfumato"],
-        "versions": versions(),
-        "platform": f"{platform.system()} {platform.machine()}",
-        "command": command(),
-        "created": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "paper": asdict(cls.paper),
-        "system": dict(built.spec),
-        "preset": preset,
-        "recipe": asdict(recipe) | {"schedule": recipe.schedule.__name__},
-        "data": _describe(recipe, pictures),
-        "options": reading | dict(per_class=per_class, flip=flip, micro=micro, compile=compile, save_every=save_every),
-        "seed": seed,
-        "device": where.type,
-        "choices": {k: asdict(v) for k, v in choices.items()},
-        "budget": asdict(budget),
-    }
-    if distributed.rank() == 0:
-        write_config(run, config)
-        if pictures.skipped:
-            write_skipped(pictures, run / "skipped.csv")
+    options = reading | dict(per_class=per_class, flip=flip, micro=micro, compile=compile, save_every=save_every)
+    config = _config(built, preset, recipe, budget, pictures, options, seed, where, choices)
+    run = _new_run(out, config, pictures)
     return _train(run, config, recipe, built, pictures, where, evaluate=evaluate, extractor=extractor, quiet=quiet)
 
 
@@ -272,6 +253,48 @@ def _check(recipe: Recipe, budget: Budget, micro: int) -> None:
         raise UserError(
             f"--batch {recipe.batch} cannot be shared by {parts} processes and micro-batches; give a multiple of it"
         )
+
+
+def _new_run(out: str | Path | None, config: Mapping[str, Any], pictures: Pictures) -> Path:
+    """A run folder with what it will be made of, written by process 0."""
+    if distributed.rank() > 0:
+        return Path()
+    run = new_run(out, config["system"]["name"], config["recipe"]["data"])
+    write_config(run, config)
+    if pictures.skipped:
+        write_skipped(pictures, run / "skipped.csv")
+    return run
+
+
+def _config(
+    built: System,
+    preset: str,
+    recipe: Recipe,
+    budget: Budget,
+    pictures: Pictures,
+    options: Mapping[str, Any],
+    seed: int,
+    where: torch.device,
+    choices: Mapping[str, Choice],
+) -> dict[str, Any]:
+    """Everything that a run is made of, and by what, where and when it was made."""
+    return {
+        "sfumato": versions()["sfumato"],
+        "versions": versions(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "command": command(),
+        "created": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "paper": asdict(built.paper),
+        "system": dict(built.spec),
+        "preset": preset,
+        "recipe": asdict(recipe) | {"schedule": recipe.schedule.__name__},
+        "data": _describe(recipe, pictures),
+        "options": dict(options),
+        "seed": seed,
+        "device": where.type,
+        "choices": {k: asdict(v) for k, v in choices.items()},
+        "budget": asdict(budget),
+    }
 
 
 def _describe(recipe: Recipe, pictures: Pictures) -> dict[str, Any]:
