@@ -38,6 +38,13 @@ def test_what_is_written_is_read(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["c.safetensors"]
 
 
+def test_a_model_may_be_read_by_those_who_may_read_other_files(tmp_path):
+    other = tmp_path / "other"
+    other.touch()
+    checkpoint.write(tmp_path / "a.safetensors", {"x": torch.ones(2)})
+    assert (tmp_path / "a.safetensors").stat().st_mode == other.stat().st_mode
+
+
 def test_the_state_of_real_optimisers_survives(tmp_path):
     net = torch.nn.Linear(3, 2)
     for make in (

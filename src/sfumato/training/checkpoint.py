@@ -34,7 +34,10 @@ def write(path: Path, tree: Any) -> None:
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+        mode = temporary.stat().st_mode  # safetensors makes files that only their owner may read
         save_file(tensors, temporary, {"layout": layout, "digest": _digest(layout, tensors)})
+        temporary.chmod(mode)
         _flush(temporary)
         temporary.replace(path)
         _flush(path.parent)

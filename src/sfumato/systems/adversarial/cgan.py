@@ -41,11 +41,11 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Image and class through maxout layers of their own, then a joint one: (b, c, h, w), (b, classes) -> (b,)."""
 
-    def __init__(self, classes: int, hidden: int, size: int, channels: int) -> None:
+    def __init__(self, classes: int, hidden: int, size: int, channels: int, drop: float) -> None:
         super().__init__()
         units, few = hidden // 5, hidden // 24
         self.image, self.label = Maxout(channels * size * size, units, 5), Maxout(classes, few, 5)
-        self.joint, self.drop = Maxout(units + few, units, 4), nn.Dropout(0.5)
+        self.joint, self.drop = Maxout(units + few, units, 4), nn.Dropout(drop)
         self.score = nn.Linear(units, 1)
 
     def forward(self, image: Tensor, y: Tensor) -> Tensor:
@@ -67,7 +67,7 @@ class CGAN(System):
     presets = {
         "paper": Preset(dict(size=28, channels=1, classes=10)),
         "small": Preset(
-            dict(hidden=600, adam=True, lr=1e-3, lr_d=5e-4, drop=0.0, norm=True, noise=0.1),
+            dict(hidden=600, adam=True, lr=1e-3, lr_d=5e-4, drop=0.0, drop_d=0.2, norm=True, noise=0.1),
             dict(data="digits", size=16, batch=64, steps=6_000, ema=0.995),
         ),
         "tiny": Preset(
@@ -83,6 +83,7 @@ class CGAN(System):
         channels: int = 1,
         classes: int = 10,
         drop: float = 0.5,  # chance that a unit of G is dropped
+        drop_d: float = 0.5,  # and one of D
         norm: bool = False,  # batch normalisation in G
         lr: float = 0.1,  # of G
         lr_d: float = 0.1,  # of D
@@ -94,7 +95,7 @@ class CGAN(System):
         self.z, self.classes, self.momentum, self.adam, self.noise = z, classes, momentum, adam, noise
         self.lr = {"G": lr, "D": lr_d}
         self.G = Generator(z, classes, hidden, size, channels, drop, norm)
-        self.D = Discriminator(classes, hidden, size, channels)
+        self.D = Discriminator(classes, hidden, size, channels, drop_d)
 
     def optimizers(self) -> dict[str, Optimizer]:
         """One for each network, alike."""
