@@ -2,10 +2,10 @@
 
     python benchmarks/closed_form_gan.py
 
-prints a markdown table. A discriminator (a small network on one number) is trained to its optimum between two fixed
-distributions; what its objective then says of the generator is compared with the divergence that the paper's theorem
-names, by quadrature: 2 JSD - log 4 (Goodfellow et al., 2014, theorem 1), Pearson χ² (Mao et al., 2016, section 3.2.1)
-and the Wasserstein-1 distance (Arjovsky et al., 2017; Gulrajani et al., 2017).
+Writes docs/results/closed_form_gan.md. A discriminator (a small network on one number) is trained to its optimum
+between two fixed distributions; what its objective then says of the generator is compared with the divergence that the
+paper's theorem names, by quadrature: 2 JSD - log 4 (Goodfellow et al., 2014, theorem 1), Pearson χ² (Mao et al., 2016,
+section 3.2.1) and the Wasserstein-1 distance (Arjovsky et al., 2017; Gulrajani et al., 2017).
 """
 
 from collections.abc import Callable, Iterator
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pages import record
 from sfumato.objectives.adversarial import (
     interpolated,
     least_squares_d,
@@ -130,23 +131,29 @@ def ranks(values: list[float]) -> np.ndarray:
 
 
 def main() -> None:
-    """Print the tables."""
-    print("| objective | data | generator | trained | closed form |\n|---|---|---|---:|---:|")
+    """Write the tables."""
+    lines = ["| objective | data | generator | trained | closed form |", "|---|---|---|---:|---:|"]
     pairs: dict[str, list[tuple[float, float]]] = {}
     for name, p, q, value, truth in measured():
         pairs.setdefault(name, []).append((value, truth))
-        print(f"| {name} | N({p[0]}, {p[1]}²) | N({q[0]}, {q[1]}²) | {value:.4f} | {truth:.4f} |", flush=True)
-    print("\n| objective | rank correlation | greatest difference | trained / closed form |\n|---|---:|---:|---:|")
+        lines.append(f"| {name} | N({p[0]}, {p[1]}²) | N({q[0]}, {q[1]}²) | {value:.4f} | {truth:.4f} |")
+    lines += [
+        "",
+        "| objective | rank correlation | greatest difference | trained / closed form |",
+        "|---|---:|---:|---:|",
+    ]
     for name, rows in pairs.items():
         values, truths = map(list, zip(*rows, strict=True))
         correlation = np.corrcoef(ranks(values), ranks(truths))[0, 1]
         worst = max(abs(v - t) for v, t in rows)
         ratios = [v / t for v, t in rows if abs(t) > 1e-3]
-        print(f"| {name} | {correlation:.3f} | {worst:.4f} | {min(ratios):.3f} … {max(ratios):.3f} |")
-    print(
-        f"\nThe clip of {CLIP} gives WGAN's critic a Lipschitz constant of its own: its estimate is a multiple of W1."
-    )
-    print(f"A penalty of weight λ = {GP:g} lets the slope exceed one: the estimate of a shift d is d + d²/2λ.")
+        lines.append(f"| {name} | {correlation:.3f} | {worst:.4f} | {min(ratios):.3f} … {max(ratios):.3f} |")
+    lines += [
+        "",
+        f"The clip of {CLIP} gives WGAN's critic a Lipschitz constant of its own: its estimate is a multiple of W1.",
+        f"A penalty of weight λ = {GP:g} lets the slope exceed one: the estimate of a shift d is d + d²/2λ.",
+    ]
+    record("closed_form_gan", "Objectives against divergences in closed form", lines)
 
 
 if __name__ == "__main__":

@@ -10,16 +10,14 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import scipy.linalg
 import torch
 from torch import Tensor
 
+from pages import record
 from sfumato.metrics import Moments, frechet_distance
-
-PAGE = Path(__file__).parents[1] / "docs/results/frechet.md"
 
 
 def with_sqrtm(real: Moments, fake: Moments) -> float:
@@ -83,10 +81,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     lines = [
-        "# Fréchet distance in 2,048 dimensions",
-        "",
         "Seconds of ours (symmetric eigen-decomposition) and of `scipy.linalg.sqrtm`, and the relative error of each",
-        "against singular values of the features themselves. Regenerate with `python benchmarks/frechet.py`.",
+        "against singular values of the features themselves.",
         "",
         f"torch {torch.__version__}, SciPy {scipy.__version__}, {torch.get_num_threads()} threads.",
         "",
@@ -94,8 +90,7 @@ def main() -> None:
         "|---|---|---|---|---|---|---|",
     ]
     lines += [compare(n, given.dim, given.rounds) for n in (given.dim // 4, given.dim * 2, given.dim * 5)]
-    PAGE.write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
+    record("frechet", f"Fréchet distance in {given.dim:,} dimensions", lines)
 
 
 if __name__ == "__main__":

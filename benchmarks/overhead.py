@@ -8,10 +8,10 @@ figures taken every 50 steps, once by the shortest loop that does the same updat
 
 import statistics
 import time
-from pathlib import Path
 
 import torch
 
+from pages import record
 from sfumato import catalog
 from sfumato.data.batches import Batches
 from sfumato.data.prepare import prepare
@@ -64,13 +64,8 @@ def main() -> None:
     pairs = [(by_trainer(build(), feed), by_hand(build(), feed)) for _ in range(ROUNDS)]
     ratio = statistics.median(a / b for a, b in pairs)
     a, b = (statistics.median(x) / STEPS * 1e3 for x in zip(*pairs, strict=True))
-    text = (
-        "# What the trainer costs\n\nRegenerate with `python benchmarks/overhead.py`.\n\n"
-        f"| loop | ms an iteration |\n|---|---|\n| sfumato | {a:.1f} |\n| by hand | {b:.1f} |\n\n"
-        f"Median ratio of {ROUNDS} pairs: {ratio:.3f}.\n"
-    )
-    print(text)
-    (Path(__file__).parents[1] / "docs" / "results" / "overhead.md").write_text(text)
+    lines = ["| loop | ms an iteration |", "|---|---|", f"| sfumato | {a:.1f} |", f"| by hand | {b:.1f} |", ""]
+    record("overhead", "What the trainer costs", [*lines, f"Median ratio of {ROUNDS} pairs: {ratio:.3f}."])
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ class CGAN(System):
         "paper": Preset(dict(size=28, channels=1, classes=10)),
         "small": Preset(
             dict(hidden=600, adam=True, lr=1e-3, lr_d=5e-4, drop=0.0, drop_d=0.2, norm=True, noise=0.1),
-            dict(data="digits", size=16, batch=64, steps=6_000, ema=0.995),
+            dict(data="digits", size=16, batch=64, steps=4_000, ema=0.995),
         ),
         "tiny": Preset(
             dict(z=8, hidden=48, adam=True, lr=1e-3, lr_d=1e-3), dict(data="digits", size=16, batch=8, steps=20)
