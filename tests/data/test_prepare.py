@@ -10,7 +10,11 @@ from PIL import Image
 from samples import encoded, photo, png, tar, zipped
 
 from sfumato.data import cache
+from sfumato.data import prepare as prepare_module
+from sfumato.data.decode import Fitting
+from sfumato.data.folder import Folder
 from sfumato.data.prepare import prepare, write_skipped
+from sfumato.data.truth import Unknown
 from sfumato.errors import UserError
 
 
@@ -325,6 +329,24 @@ def test_subset(folder):
     assert some.classes == pictures.classes
     assert some.fingerprint != pictures.fingerprint
     assert pictures.subset(pictures.labels == 1).n == 4
+    assert some.truth is pictures.truth
+
+
+def test_the_truth_is_asked_for_as_the_pictures_were_fitted(folder, monkeypatch):
+    asked = []
+
+    class Telling(Folder):
+        def truth(self, fitting):
+            asked.append(fitting)
+            return Unknown("told")
+
+    def opened(data, view):
+        asked.append(view)
+        return Telling("pets", "folder", path=folder)
+
+    monkeypatch.setattr(prepare_module, "open_source", opened)
+    assert prepare(folder, size=16, fit="pad", background=(0, 9, 0), view="maps").truth.name == "told"
+    assert asked == ["maps", Fitting(16, 3, "pad", (0, 9, 0))], "with the channels that the pictures turned out to have"
 
 
 def test_digits():

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import UserError, nearest
+from ..errors import UserError
 from ..system import Batch
 from .prepare import Pictures
-from .views import VIEWS, Draw, labelled_rows, usable_rows
+from .views import Draw, view_of
 
-_ORDER, _LABELLED, _FLIP, _NOISE = 0, 1, 3, 4  # independent streams of one seed
+_ORDER, _AMONG, _FLIP, _NOISE, _BITS = 0, 1, 3, 4, 5  # independent streams of one seed
 
 
 class Batches:
@@ -20,7 +20,8 @@ class Batches:
 
     Position p of the sequence is in epoch p // n, whose order is a permutation from (seed, epoch); step s holds the
     positions s·batch … (s + 1)·batch − 1. So a batch may run on into the next epoch, and any step can be had at once.
-    Raises LookupError for an unknown view, UserError for a view that needs labels where there are none.
+    Raises LookupError for an unknown view, UserError for one that the source cannot serve, or that is to be mirrored
+    and cannot be.
     """
 
     def __init__(
@@ -36,11 +37,15 @@ class Batches:
     ) -> None:
         if batch < 1:
             raise UserError(f"a batch holds at least one picture, not {batch}")
-        self.view = VIEWS[nearest(view, VIEWS, "view")]
+        self.view = view_of(view, pictures)
+        if flip and not self.view.mirrors:
+            raise UserError(
+                f"the view {view!r} cannot be mirrored, as not all of it would be true then: leave out flip"
+            )
         self.pictures, self.batch, self.seed, self.flip = pictures, batch, seed % 2**63, flip
         self.device = torch.device(device)
-        self.rows = usable_rows(view, pictures)
-        self.few = labelled_rows(pictures, per_class, self.seed) if view == "semi" else None
+        self.rows = self.view.rows(pictures)
+        self.survey = self.view.survey(pictures, per_class, self.seed) if self.view.survey else None
         self._permutation = lru_cache(maxsize=8)(_permutation)
 
     def at(self, step: int, part: int = 0, parts: int = 1) -> Batch:
@@ -67,8 +72,9 @@ class Batches:
     def _made(
         self, positions: np.ndarray, rows: np.ndarray, flip: np.ndarray | None, seed: int, first: int, total: int = 0
     ) -> Batch:
-        draw = Draw(rows, lambda subset: self._walk(subset, positions, _LABELLED), flip, self.few, self.device)
-        fields: dict[str, Any] = self.view(self.pictures, draw)
+        bits = _bits(self.seed, _BITS).advance(int(positions[0])).random_raw(len(positions))
+        draw = Draw(rows, lambda some: self._walk(some, positions, _AMONG), bits, flip, self.survey, self.device)
+        fields: dict[str, Any] = self.view.fields(self.pictures, draw)
         return Batch(seed=seed, first=first, total=total or self.batch, **fields)
 
     def _walk(self, subset: np.ndarray, positions: np.ndarray, stream: int) -> np.ndarray:

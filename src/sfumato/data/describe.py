@@ -32,9 +32,11 @@ class Description:
     thumbnails: np.ndarray  # uint8 (up to 64, 64, 64, 3): a cross-section
 
 
-def describe(data: str | Path, labels: Path | None = None, progress: Progress | None = None) -> Description:
-    """Decode everything in a source and count it. Raises UserError if there is nothing at the path."""
-    source = open_source(data)
+def describe(
+    data: str | Path, labels: Path | None = None, progress: Progress | None = None, view: str = "image"
+) -> Description:
+    """Decode everything in a source, as a view needs it, and count it. Raises UserError if there is nothing there."""
+    source = open_source(data, view)
     content, shown = Packed(), []
     formats, modes, sizes, remarks = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     grey, stride = True, 1

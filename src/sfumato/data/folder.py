@@ -25,7 +25,7 @@ class Folder(Base):
         if self.path.is_file():
             return [(self.path.name, self.path, self.path.stat())]
         found = []
-        for name, path, status in _walk(self.path):
+        for name, path, status in walk(self.path):
             if is_labels(name):
                 self.offer_labels(name, partial(_read, path))
                 self.others.append(f"{name}\0{status.st_size}\0{status.st_mtime_ns}")
@@ -72,7 +72,7 @@ def _sniff(path: Path) -> bool:
         return False
 
 
-def _walk(root: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
+def walk(root: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
     """Regular files below a folder. Links are followed, but into no folder twice; pipes and devices are left alone."""
     seen, folders = set(), [(root, "")]
     while folders:

@@ -4,7 +4,7 @@ import csv
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -16,6 +16,7 @@ from .decode import OBLONG, REMARKS, WHITE, Colour, Fit, Fitting
 from .labels import assign, from_folders, held_out, read_labels
 from .source import Source, plain
 from .sources import LOOKED_FOR, open_source
+from .truth import Truth, Unknown
 
 Split = Literal["train", "test"]
 _FITTED = {"crop": "cropped to the centre square", "fit": "stretched to the square", "pad": "padded to the square"}
@@ -40,6 +41,7 @@ class Pictures:
     notes: tuple[str, ...]  # lines for the log
     fingerprint: str  # of pixels, names, labels: the same on every machine
     source: str = ""  # what the user named
+    truth: Truth = field(default_factory=lambda: Unknown("the source"))  # what else is known, by name
 
     def __len__(self) -> int:
         return len(self.images)
@@ -81,6 +83,7 @@ def prepare(
     split: Split = "train",
     labels: Path | None = None,
     holdout: float = 0.0,
+    view: str = "image",
     cache: Path | None = None,
     background: Colour = WHITE,
     progress: Progress | None = None,
@@ -89,7 +92,8 @@ def prepare(
 
     `channels` is 1, 3 or None: 1 if every picture is grey, else 3. `split="test"` is the source's own test split, or
     else the fraction `holdout` of it, chosen by name. `labels` is a csv or json file (see `read_labels`); without
-    it, class folders or a labels file among the pictures serve.
+    it, class folders or a labels file among the pictures serve. `view` is what batches will be made of: some sources
+    have other files for other views.
     Raises UserError if there is no picture, no such split, or a labels file that cannot be read.
     """
     if channels not in (None, 1, 3):
@@ -100,7 +104,7 @@ def prepare(
         raise UserError(f"the fraction held out is at least 0 and below 1, not {holdout}")
     nearest(fit, get_args(Fit), "way to fit pictures")
     nearest(split, get_args(Split), "split")
-    source = open_source(data)
+    source = open_source(data, view)
     content = packed(source, Fitting(size, channels, fit, background), cache, progress)
     if not content.names:
         raise UserError(nothing_in(source.name, content))
@@ -112,7 +116,8 @@ def prepare(
     facts = (*_summary(whole, images, [content.remarks[i] for i in rows.tolist()], fit), *notes, *whole.notes)
     fingerprint = _hash(content.digest, rows.tobytes(), chosen.tobytes(), "\0".join(names), "\0".join(whole.classes))
     skipped = listed(content)
-    return Pictures(images, chosen, whole.classes, names, skipped, facts, fingerprint, str(data))
+    truth = source.truth(Fitting(size, images.shape[3], fit, background))
+    return Pictures(images, chosen, whole.classes, names, skipped, facts, fingerprint, str(data), truth)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from .decode import EXTENSIONS, BrokenError
+from .decode import EXTENSIONS, BrokenError, Fitting
+from .truth import Truth, Unknown
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".gz", ".7z", ".rar", ".bz2", ".xz", ".zst")
 LABEL_FILES = ("dataset.json", "labels.json", "labels.csv")
@@ -45,6 +46,9 @@ class Source(Protocol):
     def items(self, size: int) -> Iterator[Item]:
         """Every item in a fixed order. What is rendered is rendered at `size`."""
 
+    def truth(self, fitting: Fitting) -> Truth:
+        """What is known of the items besides their pixels, by their names, fitted as they were themselves."""
+
 
 @dataclass
 class Base:
@@ -56,6 +60,10 @@ class Base:
     notes: list[str] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
     labels_file: tuple[str, bytes] | None = None
+
+    def truth(self, fitting: Fitting) -> Truth:
+        """Nothing but the pictures."""
+        return Unknown(self.name)
 
     def offer_labels(self, name: str, read: Callable[[], bytes]) -> None:
         """Keep a labels file; of several, the one nearest to the root."""

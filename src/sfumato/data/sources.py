@@ -12,6 +12,7 @@ from .decode import EXTENSIONS, looks_like_picture
 from .digits import open_digits
 from .folder import Folder
 from .idx import image_files, is_idx, open_idx
+from .layouts import bare, open_layout
 from .shapes import open_shapes
 from .source import Source, is_picture
 from .worlds.source import open_faces, open_scenes
@@ -28,21 +29,26 @@ LOOKED_FOR = (
 )
 
 
-def open_source(data: str | Path) -> Source:
+_PLAIN = ("image", "labelled", "semi")  # views that pictures alone can serve
+
+
+def open_source(data: str | Path, view: str = "image") -> Source:
     """The source that a name or path stands for.
 
     `data` is the name of a built-in, a folder, a zip, tar or tar.gz archive, a file of images in MNIST's idx form or
     a folder that holds some, a CIFAR archive as published, or one picture. "./digits" is the folder of that name.
+    `view` is what is to be made of it: files beside the pictures that tell what it needs are looked for in `layouts`.
     Raises UserError if there is nothing there, or nothing that can be read.
     """
     if isinstance(data, str) and data in BUILT_IN:
         return BUILT_IN[data]()
     path = Path(data).expanduser()
     try:
-        if path.is_dir():
-            return _open_folder(path)
-        if path.is_file():
-            return _open_file(path)
+        if view != "image" and path.exists() and (found := open_layout(path, view)):
+            return found
+        if path.is_dir() or path.is_file():
+            source = _open_folder(path) if path.is_dir() else _open_file(path)
+            return source if view in _PLAIN else bare(source)
     except (PermissionError, OSError) as e:
         raise UserError(f"{path} cannot be read: {e.strerror or e}") from None
     close = difflib.get_close_matches(str(data), BUILT_IN, n=1)

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import UserError
 
 UNKNOWN = 255  # in a map of classes: nobody said what this is
+FRAMES = 8  # of a clip
 
 # what can be asked for, and the array that answers for n pictures
 FIELDS: Mapping[str, str] = {
@@ -25,32 +26,37 @@ FIELDS: Mapping[str, str] = {
     "day": "the same place by day: uint8 (n, size, size, channels)",
     "dusk": "the same place at dusk: uint8 (n, size, size, channels)",
     "night": "the same place at night: uint8 (n, size, size, channels)",
-    "young": "the same person at 20: uint8 (n, size, size, channels)",
-    "old": "the same person at 75: uint8 (n, size, size, channels)",
+    "young": "the same person when young: uint8 (n, size, size, channels)",
+    "old": "the same person when old: uint8 (n, size, size, channels)",
     "painted": "the same picture, painted: uint8 (n, size, size, channels)",
     "ink": "the same picture, drawn in ink: uint8 (n, size, size, channels)",
-    "clip": "frames from this picture on: uint8 (n, frames, size, size, channels)",
-    "motion": "of a clip: float32 (n, frames, size, size, 2), pixels right and down until the next frame",
-    "clip depth": "of a clip: float32 (n, frames, size, size), metres",
+    "clip": "frames from this picture on, of which it is the first: uint8 (n, FRAMES, size, size, channels)",
+    "motion": "of a clip: float32 (n, FRAMES, size, size, 2), pixels right and down until the next frame",
+    "clip depth": "of a clip: float32 (n, FRAMES, size, size), metres",
 }
 
 
 class Truth(Protocol):
-    """Answers about the pictures of one source, by their names."""
+    """Answers about the pictures of one source, by their names, cut as the pictures are: see `Source.truth`."""
 
-    fields: frozenset[str]  # of FIELDS, those that `get` answers, and the factors that `factor` answers
+    fields: frozenset[str]  # everything there is: of FIELDS what `get` answers, the names of factors, "captions"
     legend: tuple[str, ...]  # names of the values of "semantic"; () if there are none
     palette: np.ndarray  # (len(legend), 3) uint8: a colour for each
-    factors: Mapping[str, tuple[str, ...]]  # name -> its values by name, () for a number
+    points: tuple[str, ...]  # names of the "keypoints"; in a mirrored picture left and right change places
+    near: float  # metres: no "depth" is less
+    factors: Mapping[str, tuple[str, ...]]  # name -> its values by name, () for a number; "domain" is A or B
 
-    def get(self, field: str, names: Sequence[str], size: int) -> np.ndarray:
-        """The array that FIELDS describes, for these pictures at this size."""
+    def get(self, fields: Sequence[str], names: Sequence[str], size: int) -> dict[str, np.ndarray]:
+        """The arrays that FIELDS describes, for these pictures at this size: all at once, so that each is drawn once.
+
+        Raises UserError for a field that there is not.
+        """
 
     def factor(self, name: str, names: Sequence[str]) -> np.ndarray:
-        """Values of a factor: (n,) int64 where it has names, else float32."""
+        """Values of a factor: (n,) int64 where it has names, else float32. Raises UserError if there is no such."""
 
     def captions(self, names: Sequence[str]) -> list[list[str]]:
-        """Sentences about each picture, one or more; [] if "captions" is not among the fields."""
+        """Sentences about each picture, one or more. Raises UserError if there are none."""
 
     def lacks(self, field: str) -> str:
         """Which file or column would be needed for a field that is missing, with an example of the layout."""
@@ -64,11 +70,13 @@ class Unknown:
     fields: frozenset[str] = frozenset()
     legend: tuple[str, ...] = ()
     palette: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.uint8))
+    points: tuple[str, ...] = ()
+    near: float = 1.0
     factors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def get(self, field: str, names: Sequence[str], size: int) -> np.ndarray:
+    def get(self, fields: Sequence[str], names: Sequence[str], size: int) -> dict[str, np.ndarray]:
         """Raises UserError: there is nothing to answer."""
-        raise UserError(self.lacks(field))
+        raise UserError(self.lacks(fields[0]))
 
     def factor(self, name: str, names: Sequence[str]) -> np.ndarray:
         """Raises UserError: there is nothing to answer."""
@@ -79,5 +87,5 @@ class Unknown:
         raise UserError(self.lacks("captions"))
 
     def lacks(self, field: str) -> str:
-        """What would be needed."""
-        return f"{self.name} has pictures alone, nothing that tells {field!r}"
+        """That there are pictures alone, and what has more."""
+        return f"{self.name} has pictures alone, nothing that tells {field!r}; scenes and faces, built in, tell more"

@@ -9,8 +9,12 @@ from ..data.batches import Batches
 from ..data.describe import Description, describe
 from ..data.pictures import save_grid
 from ..data.prepare import prepare
+from ..data.views import VIEWS
+from ..errors import UserError, nearest
+from .sheet import sheet
 
 SHOWN = 12  # lines of each list
+GRID = 64  # pictures
 FAULTS = 20
 
 
@@ -18,21 +22,33 @@ def inspect(
     source: str | Path,
     *,
     show: str | Path | None = None,
+    view: str = "image",
     size: int = 64,
-    n: int = 64,
+    n: int | None = None,
     seed: int = 0,
     fit: str = "crop",
     labels: str | Path | None = None,
 ) -> Description:
-    """Print what is in a source and what of it is broken and why; write a grid of n pictures to `show`."""
+    """Print what is in a source and what of it is broken and why; write n pictures as a view shows them to `show`.
+
+    Raises UserError if the source cannot serve the view.
+    """
+    if view != "image" and not show:
+        raise UserError(f"where is the view {view!r} to be drawn? Add --show {view}.png")
+    nearest(view, VIEWS, "view")
     labels = Path(labels) if labels else None
-    found = describe(source, labels)
+    found = describe(source, labels, view=view)
     console = Console(highlight=False, soft_wrap=True)
     _print(console, found)
     if show:
-        pictures = prepare(source, size=size, fit=fit, labels=labels)  # type: ignore[arg-type]
-        save_grid(Batches(pictures, batch=min(n, len(pictures)), seed=seed).at(0).image, Path(show))
-        console.print(f"{min(n, len(pictures))} of them: {show}")
+        pictures = prepare(source, size=size, fit=fit, labels=labels, view=view)  # type: ignore[arg-type]
+        Path(show).parent.mkdir(parents=True, exist_ok=True)
+        if view == "image":
+            n = min(n or GRID, len(pictures))
+            save_grid(Batches(pictures, batch=n, seed=seed).at(0).image, Path(show))
+        else:
+            sheet(pictures, view, n, seed).save(show)
+        console.print(f"some of them: {show}", markup=False)
     return found
 
 

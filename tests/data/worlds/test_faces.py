@@ -141,9 +141,46 @@ def test_captions_agree_with_the_picture():
 
 def test_clips_keep_the_person_and_move_the_head():
     clip = WORLD.clip(5, 5, 48)
-    assert clip.image.shape == (5, 48, 48, 3) and clip.motion is None
+    assert clip.image.shape == (5, 48, 48, 3) and clip.motion.shape == (5, 48, 48, 2)
     assert np.array_equal(clip.image[0], WORLD.render(np.array([5]), 48).image[0])
     f = WORLD.factors(np.array([5]))
     later = WORLD.at(f, 1.0)
     assert later["yaw"] != f["yaw"] and later["identity"] == f["identity"]
     assert np.abs(WORLD.landmarks(later) - WORLD.landmarks(f)).max() > 0.005
+    several = WORLD.clip(np.array([7, 5]), 5, 48)
+    assert np.array_equal(several.image[5:], clip.image) and np.array_equal(several.motion[5:], clip.motion)
+    with_nobody = WORLD.render(f, 48, nearer=later, things=False)
+    assert not with_nobody.motion.any()
+
+
+def test_motion_leads_to_the_next_frame():
+    f = WORLD.factors(np.arange(40))
+    later = WORLD.at(f, 0.4)
+    now, then = WORLD.render(f, 128, nearer=later), WORLD.render(later, 128, truth=True)
+    errors, still = truth.warped(now, then, least=1.0)
+    assert len(errors) > 40_000
+    assert errors.mean() < 0.4 * still.mean()
+    for name in ("brow", "iris", "nose", "lips", "glasses"):
+        assert _stays(now, then, name) > 0.75 > _stays(now, then, name, still=True), name
+
+
+def _stays(now, then, name, still=False):
+    """How many pixels of a part are led to pixels of it."""
+    picture, y, x = np.nonzero(seen(now.semantic, name))
+    moved = 0 * now.motion if still else now.motion
+    to = np.rint(np.stack([x, y], axis=-1) + moved[picture, y, x]).astype(int).clip(0, 127)
+    return seen(then.semantic, name)[picture, to[:, 1], to[:, 0]].mean()
+
+
+def test_landmarks_move_as_the_pixels_below_them_do():
+    f = WORLD.vary(WORLD.factors(np.arange(60)), glasses="none", beard="none")
+    f["eyes_open"] = np.maximum(f["eyes_open"], 0.8)
+    later = WORLD.at(f, 0.3)
+    now = WORLD.render(f, 192, nearer=later)
+    start, end = WORLD.landmarks(f) * 192, WORLD.landmarks(later) * 192
+    for name, part in (("left pupil", "pupil"), ("right pupil", "pupil"), ("nose tip", "nose")):
+        k = LANDMARKS.index(name)
+        x, y = start[:, k].astype(int).T
+        own = now.semantic[np.arange(60), y, x] == LEGEND.index(part)
+        assert own.sum() > 40
+        assert np.abs(now.motion[np.arange(60), y, x] - (end - start)[:, k])[own].max() < 0.35

@@ -44,10 +44,11 @@ def normals_from_depth(seen: Rendered) -> np.ndarray:
     return cosine[smooth & np.isfinite(cosine)]
 
 
-def warped(now: Rendered, then: Rendered) -> tuple[np.ndarray, np.ndarray]:
+def warped(now: Rendered, then: Rendered, least: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """How far pixels are from where their motion leads in `then`, of 255, and moving ones from where they were.
 
-    Only pixels are counted that are not hidden there, in pieces that are whole at both ends.
+    Only pixels are counted that are not hidden there, in pieces that are whole at both ends; and, where `least` is
+    given, that move by so many pixels or more.
     """
     n, size, _ = now.semantic.shape
     rows, y, x = np.meshgrid(np.arange(n), np.arange(size), np.arange(size), indexing="ij")
@@ -61,7 +62,8 @@ def warped(now: Rendered, then: Rendered) -> tuple[np.ndarray, np.ndarray]:
         at = (rows, y0 + j, x0 + i)
         inside &= (then.semantic[at] == now.semantic) & (then.instance[at] == now.instance)
         value += weight[..., None] * then.image[at]
-    moving = inside & (np.abs(now.motion).max(axis=-1) > 0.5)
+    moving = inside & (np.abs(now.motion).max(axis=-1) > (least or 0.5))
+    inside = moving if least else inside
     error = np.abs(value - now.image).mean(axis=-1)
     still = np.abs(then.image.astype(float) - now.image).mean(axis=-1)
     return error[inside], still[moving] if moving.any() else still[inside]

@@ -4,12 +4,12 @@ The five expressions, equally frequent, are the classes. Who it is (the bones, t
 identity alone; everything else is drawn for each picture on its own.
 """
 
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from ...errors import UserError, nearest
+from .advection import motion
 from .captions import face_captions
 from .field import Array, uniform, wave
 from .portrait import (
@@ -23,32 +23,29 @@ from .portrait import (
     LEGEND,
     SKINS,
     draw,
+    head,
     landmarks,
 )
-from .render import Canvas, Factors, Rendered, chosen, in_parts
+from .render import Canvas, Factors, Rendered
+from .world import STYLES, World
 
-STYLES = ("painted", "ink")
 IDENTITIES = 1000
 TRAITS = 16
-_FRAMES = 12  # a second of a clip
 # by expression: smile, mouth open, brow raised, brows worried, eyes open
 _MIMICRY = np.array([
     (0.08, 0.0, 0.0, 0.0, 1.0), (0.85, 0.0, 0.10, 0.0, 0.92), (1.0, 0.75, 0.25, 0.0, 0.72),
     (0.0, 0.85, 1.0, 0.15, 1.30), (-0.75, 0.0, 0.05, 1.0, 0.85),
 ])  # fmt: skip
-_CHOICES = {
+CHOICES = {
     "expression": EXPRESSIONS, "hair": HAIR, "hair_colour": tuple(HAIR_COLOURS), "glasses": GLASSES, "beard": BEARDS,
     "background": tuple(BACKGROUNDS), "style": STYLES,
 }  # fmt: skip
 _RANGES = {"age": (0.0, 1.0), "yaw": (-40.0, 40.0), "pitch": (-20.0, 20.0), "light_x": (-1.0, 1.0)}
 
 
-@dataclass(frozen=True)
-class Faces:
+class Faces(World):
     """The world of portraits. Pictures are a function of the seed and their index alone."""
 
-    seed: int = 0
-    threads: int = 1
     classes = EXPRESSIONS
     legend = LEGEND
 
@@ -82,20 +79,14 @@ class Faces:
         f["style"] = np.zeros(len(indices), np.int64)
         return _mimicked(_identified(f, self.seed))
 
-    def render(self, given: Array | Factors, size: int, *, truth: bool = False, things: bool = True) -> Rendered:
-        """Draw pictures by index (n,) or by factors, and maps of the truth, if asked.
-
-        Without `things` nobody is there.
-        """
-        f = given if isinstance(given, dict) else self.factors(given)
-
-        def some(rows: slice) -> Rendered:
-            part = chosen(f, rows)
-            canvas = Canvas(len(part["index"]), size, truth)
-            draw(canvas, part, things)
-            return canvas.rendered()
-
-        return in_parts(some, len(f["index"]), size, self.threads)
+    def _draw(self, factors: Factors, size: int, truth: bool, nearer: Factors | None, things: bool) -> Rendered:
+        canvas = Canvas(len(factors["index"]), size, truth)
+        draw(canvas, factors, things)
+        seen = canvas.rendered()
+        if nearer is not None:
+            assert seen.semantic is not None
+            seen.motion = motion(head(factors), head(nearer), seen.semantic)
+        return seen
 
     def vary(self, factors: Factors, **changes: str | float) -> Factors:
         """The same pictures with other factors: names by name, numbers by value; a hidden pair.
@@ -104,9 +95,9 @@ class Faces:
         """
         varied = dict(factors)
         for name, value in changes.items():
-            known = nearest(name, (*_CHOICES, *_RANGES, "identity"), "factor to vary")
+            known = nearest(name, (*CHOICES, *_RANGES, "identity"), "factor to vary")
             if isinstance(value, str):
-                choices = _CHOICES.get(known)
+                choices = CHOICES.get(known)
                 if choices is None:
                     raise UserError(f"{known} is a number, not {value!r}")
                 value = choices.index(nearest(value, choices, known))
@@ -123,7 +114,7 @@ class Faces:
 
     def captions(self, given: Array | Factors) -> list[list[str]]:
         """Five sentences about each picture, by index (n,) or by factors."""
-        return face_captions(given if isinstance(given, dict) else self.factors(given))
+        return face_captions(self.known(given))
 
     def at(self, factors: Factors, seconds: float) -> Factors:
         """The same people some seconds later: the head turns and nods, the eyes wander and blink, the mouth moves."""
@@ -141,12 +132,6 @@ class Faces:
         later["eyes_open"] = factors["eyes_open"] * (1 - max(0.0, 1 - abs(phase - 0.9) * 18) * 0.94)
         later["mouth_open"] = np.clip(factors["mouth_open"] + 0.18 * swing(5), 0, 1)
         return later
-
-    def clip(self, index: int, frames: int, size: int) -> Rendered:
-        """`frames` pictures of one person in motion, 12 a second, with the truth; `landmarks` follow by `at`."""
-        start = self.factors(np.array([index]))
-        times = [self.at(start, t / _FRAMES) for t in range(frames)]
-        return self.render({name: np.concatenate([f[name] for f in times]) for name in start}, size, truth=True)
 
 
 def held_out(factors: Factors) -> Array:

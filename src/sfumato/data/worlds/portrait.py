@@ -39,6 +39,7 @@ BACKGROUNDS = {
     "purple": (0.76, 0.70, 0.88), "grey": (0.76, 0.78, 0.81),
 }  # fmt: skip
 DISTANCE = 0.42  # of the head from the camera, metres
+DEEP = 0.82  # half the depth of the head, half heights
 LANDMARKS = (
     "left brow outer", "left brow inner", "right brow inner", "right brow outer", "left eye outer", "left eye inner",
     "right eye inner", "right eye outer", "left pupil", "right pupil", "nose bridge", "nose tip", "left nostril",
@@ -71,7 +72,7 @@ class Head:
         (x, y) is where it is seen from the front; it lies on an ellipsoid, `out` times as far from the axis.
         """
         x, y = np.asarray(x, np.float32), np.asarray(y, np.float32)
-        deep = np.float32(0.82)
+        deep = np.float32(DEEP)
         z = deep * np.sqrt(np.maximum(1 - (x / self.wide) ** 2 - y * y, np.float32(0.04)))
         narrow = self.cos - self.sin * (deep * deep * x / (self.wide * self.wide * z))
         seen, z = x * self.cos + z * out * self.sin, z * out * self.cos - x * self.sin
@@ -329,14 +330,30 @@ def _features(canvas: Canvas, h: Head) -> None:
     _mouth(canvas, h)
 
 
-def _eye_place(h: Head, sign: int) -> tuple[Array, Array, Array]:
+def eye_place(h: Head, sign: int) -> tuple[Array, Array, Array]:
+    """Where an eye is, −1 the left and 1 the right, and how much narrower: see `Head.place`."""
     return h.place(sign * (0.315 + 0.03 * h.f["traits"][:, 8]).astype(np.float32) * h.wide / 0.77, h.eye_y)
+
+
+def lids(h: Head) -> tuple[Array, Array]:
+    """How far the lids stand above and below the middle of an eye, in its half widths: (m,) each."""
+    traits, smile = h.f["traits"].astype(np.float32), np.maximum(h.f["smile"], 0).astype(np.float32)
+    wide_open = np.clip(h.f["eyes_open"].astype(np.float32), 0, 1.4)
+    upper = np.maximum(0.06, (0.50 + 0.16 * traits[:, 10] + 0.08 * h.young - 0.10 * h.old) * wide_open)
+    lower = np.maximum(0.03, (0.36 - 0.14 * smile) * np.minimum(wide_open, 1))
+    return upper, lower
+
+
+def gaze(h: Head, sign: int) -> tuple[Array, Array]:
+    """Where a pupil is in its eye, outwards and up, in half widths of the eye: (m,) each."""
+    x = h.f["gaze_x"] * 0.34 * sign + 0.25 * h.sin * sign
+    return x.astype(np.float32), (h.f["gaze_y"] * 0.16 + 0.05 + 0.10 * h.nod).astype(np.float32)
 
 
 def _eye(canvas: Canvas, h: Head, sign: int) -> None:
     """An eye and its brow, in half widths of the eye, mirrored so that u = 1 is its outer corner."""
     n = canvas.n
-    x, y, narrow = _eye_place(h, sign)
+    x, y, narrow = eye_place(h, sign)
     facing = np.full(n, sign)
     unit = h.scale * h.eye
     patch = Patch(canvas, np.arange(n), h.x + x * h.scale, h.y - y * h.scale, unit, (-1.6, 1.6, -1.3, 2.6), facing)
@@ -344,11 +361,9 @@ def _eye(canvas: Canvas, h: Head, sign: int) -> None:
     ink = _ink(canvas, h, patch)
     u, v = patch.u / spread(narrow), patch.v
     skin = SKINS[f["skin"]].T
-    traits, smile = f["traits"].astype(np.float32), np.maximum(f["smile"], 0).astype(np.float32)
-    wide_open = np.clip(f["eyes_open"].astype(np.float32), 0, 1.4)
+    traits = f["traits"].astype(np.float32)
     v = v - spread(0.10 + 0.16 * (traits[:, 9] - 0.5)) * u
-    upper = spread(np.maximum(0.06, (0.50 + 0.16 * traits[:, 10] + 0.08 * h.young - 0.10 * h.old) * wide_open))
-    lower = spread(np.maximum(0.03, (0.36 - 0.14 * smile) * np.minimum(wide_open, 1)))
+    upper, lower = (spread(a) for a in lids(h))
     ru, rl = (1 + upper * upper) / (2 * upper), (1 + lower * lower) / (2 * lower)
     lid, floor = circle(u, v, 0, upper - ru, ru), circle(u, v, 0, rl - lower, rl)
     almond = np.maximum(lid, floor)
@@ -360,8 +375,7 @@ def _eye(canvas: Canvas, h: Head, sign: int) -> None:
     ink.paint(feet, skin * np.float32(0.6), PART["face"], soft=0.16, alpha=spread(0.46 * h.old), line=False)
     ink.paint(almond - 0.05, skin * np.float32(0.66), PART["eye"], soft=0.10, alpha=0.45, line=False)
     ink.paint(almond, (0.97, 0.96, 0.95), PART["eye"], shade=1 - 0.28 * smooth((lid + 0.34) / 0.34), line=False)
-    gaze_x = spread((f["gaze_x"] * 0.34 * sign + 0.25 * h.sin * sign).astype(np.float32))
-    gaze_y = spread((f["gaze_y"] * 0.16 + 0.05 + 0.10 * h.nod).astype(np.float32))
+    gaze_x, gaze_y = (spread(a) for a in gaze(h, sign))
     colour = np.array(list(EYES.values()), np.float32)[f["eye_colour"]].T
     r = np.sqrt((u - gaze_x) ** 2 + (v - gaze_y) ** 2)
     rays = 0.80 + 0.9 * (r - 0.2) * smooth((0.44 - r) / 0.1) + 0.25 * smooth((gaze_y - v) / 0.4)
@@ -411,7 +425,7 @@ def _nose(canvas: Canvas, h: Head) -> None:
     """The nose, from between the eyes to its tip, which stands out and so moves most with the yaw."""
     n = canvas.n
     f, traits = h.f, h.f["traits"].astype(np.float32)
-    tip_x, tip_y, _ = h.place(0.0, _tip(h), 1.24)
+    tip_x, tip_y, _ = h.place(0.0, tip(h), 1.24)
     top_x, top_y, _ = h.place(0.0, h.eye_y + 0.04, 1.02)
     patch = Patch(
         canvas, np.arange(n), h.x + tip_x * h.scale, h.y - tip_y * h.scale, h.scale, (-0.34, 0.34, -0.22, 0.62)
@@ -451,13 +465,13 @@ def _nose(canvas: Canvas, h: Head) -> None:
     canvas.stamp(ink, 0, decal=True)
 
 
-def _tip(h: Head) -> Array:
+def tip(h: Head) -> Array:
     """How high the tip of the nose is."""
     found: Array = h.eye_y - 0.27 - 0.07 * h.f["traits"][:, 13].astype(np.float32) + 0.05 * h.young
     return found
 
 
-def _mouth_shape(h: Head) -> tuple[Array, Array, Array, Array]:
+def mouth_shape(h: Head) -> tuple[Array, Array, Array, Array]:
     """How much its corners are raised, how far it is open, how full the lips are above and below: half widths."""
     f, traits = h.f, h.f["traits"].astype(np.float32)
     full = (0.75 + 0.5 * traits[:, 15]) * (1 - 0.30 * h.old)
@@ -474,7 +488,7 @@ def _mouth(canvas: Canvas, h: Head) -> None:
     spread = patch.spread
     ink = _ink(canvas, h, patch)
     u = patch.u / spread(narrow)
-    curl, gap, above, below = (spread(a) for a in _mouth_shape(h))
+    curl, gap, above, below = (spread(a) for a in mouth_shape(h))
     bend = u * u
     v = patch.v - curl * (np.minimum(bend, np.float32(1.6)) - np.float32(0.35))
     skin = SKINS[f["skin"]].T
@@ -506,7 +520,7 @@ def _mouth(canvas: Canvas, h: Head) -> None:
     closed = np.where(gap > 0.04, np.float32(9), np.maximum(np.abs(v) - 0.028, np.abs(u) - 1.02))
     ink.paint(closed, lips * np.float32(0.48), PART["lips"], thin=0.03, soft=0.02, alpha=0.85, line=False)
     grown = (f["beard"] > 0) & (f["age"] > 0.25)
-    centre = spread(_mouth_shape(h)[2] + 0.26) + gap * 0.45
+    centre = spread(mouth_shape(h)[2] + 0.26) + gap * 0.45
     drooping = v + 0.28 * np.abs(u)
     tash = np.minimum(ellipse(u, drooping, -0.42, centre, 0.60, 0.17), ellipse(u, drooping, 0.42, centre, 0.60, 0.17))
     tash = np.where(spread(grown), tash, np.float32(9))
@@ -605,7 +619,7 @@ def landmarks(f: Factors) -> Array:
     inner, _, outer = _brow_ends(h)
     tilt = 0.10 + 0.16 * (f["traits"][:, 9].astype(np.float32) - 0.5)
     for name, sign in (("left", -1), ("right", 1)):
-        x, y, narrow = _eye_place(h, sign)
+        x, y, narrow = eye_place(h, sign)
         unit = sign * narrow * h.eye
         points[f"{name} eye outer"], points[f"{name} eye inner"] = (
             (x + unit, y + tilt * h.eye),
@@ -613,18 +627,17 @@ def landmarks(f: Factors) -> Array:
         )
         for end, (out, up) in (("outer", outer), ("inner", inner)):
             points[f"{name} brow {end}"] = (x + out * unit, y + (up + tilt * out) * h.eye)
-        look_x = f["gaze_x"] * 0.34 * sign + 0.25 * h.sin * sign
-        look_y = f["gaze_y"] * 0.16 + 0.05 + 0.10 * h.nod
+        look_x, look_y = gaze(h, sign)
         points[f"{name} pupil"] = (x + look_x * unit, y + (look_y + tilt * look_x) * h.eye)
-        x, y, _ = h.place(0.0, _tip(h), 1.24)
+        x, y, _ = h.place(0.0, tip(h), 1.24)
         wide = (0.085 + 0.05 * f["traits"][:, 14]) * (1 - 0.15 * h.young)
         points[f"{name} nostril"] = (x + sign * wide * 0.58 - 0.08 * h.sin, y - 0.052)
         x, y, narrow = h.place(0.0, h.mouth_y, 0.9)
-        curl, gap, above, below = _mouth_shape(h)
+        curl, gap, above, below = mouth_shape(h)
         points[f"{name} mouth corner"] = (x + sign * narrow * h.mouth, y + 0.65 * curl * h.mouth)
     points["upper lip"] = (x, y + (gap * 0.45 + above * 0.9 - 0.35 * curl) * h.mouth)
     points["lower lip"] = (x, y - (gap * 0.75 + below + 0.35 * curl) * h.mouth)
-    points["nose tip"], points["nose bridge"] = h.place(0.0, _tip(h), 1.24)[:2], h.place(0.0, h.eye_y + 0.04, 1.02)[:2]
+    points["nose tip"], points["nose bridge"] = h.place(0.0, tip(h), 1.24)[:2], h.place(0.0, h.eye_y + 0.04, 1.02)[:2]
     chin = 1.0 + 0.10 * (f["traits"][:, 3] - 0.4) - 0.06 * h.young
     points["chin"], points["crown"] = (0.19 * h.sin, -chin), (0.07 * h.sin, np.ones_like(chin))
     x, y = (np.stack([points[name][i] for name in LANDMARKS], axis=1) for i in (0, 1))

@@ -5,7 +5,7 @@ and road are a plane seen from 5 m above; things stand on it like cut-outs, in o
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import partial
 
 import numpy as np
@@ -14,12 +14,11 @@ from ...errors import nearest
 from .captions import REFERENCE, scene_captions
 from .field import Array, uniform
 from .landscape import EYE, SCENES, TIMES, WATER, WEATHERS, Air, air, falling, ground, hills, shore, sky
-from .render import Canvas, Factors, Ink, Lights, Patch, Rendered, chosen, in_parts
+from .render import Canvas, Factors, Ink, Lights, Patch, Rendered
 from .things import KIND, KINDS, LEGEND, Look, cloud, moon, sun
+from .world import STYLES, World
 
-STYLES = ("painted", "ink")
 SLOTS, CLOUDS = 12, 3
-FRAMES = 12  # a second of a clip
 
 # by scene: groups of (kinds, fewest, most, nearest and farthest foot as a share of the ground's height)
 _Group = tuple[tuple[str, ...], int, int, float, float]
@@ -37,12 +36,9 @@ _LAYOUT: tuple[tuple[_Group, ...], ...] = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Scenes:
+class Scenes(World):
     """The world of landscapes. Pictures are a function of the seed and their index alone."""
 
-    seed: int = 0
-    threads: int = 1
     classes = SCENES
     legend = LEGEND
     slots = SLOTS
@@ -57,28 +53,10 @@ class Scenes:
         """
         return _factors(np.asarray(indices, np.int64), self.seed)
 
-    def render(
-        self,
-        given: Array | Factors,
-        size: int,
-        *,
-        truth: bool = False,
-        nearer: Factors | None = None,
-        things: bool = True,
-    ) -> Rendered:
-        """Draw pictures by index (n,) or by factors; maps of the truth, and `motion` to the factors `nearer`, if asked.
+    def _draw(self, factors: Factors, size: int, truth: bool, nearer: Factors | None, things: bool) -> Rendered:
+        return _draw(factors, size, truth, nearer, things)
 
-        Without `things` the background alone is drawn.
-        """
-        f = given if isinstance(given, dict) else self.factors(given)
-
-        def draw(rows: slice) -> Rendered:
-            after = chosen(nearer, rows) if nearer is not None else None
-            return _draw(chosen(f, rows), size, truth or nearer is not None, after, things)
-
-        return in_parts(draw, len(f["index"]), size, self.threads)
-
-    def vary(self, factors: Factors, **changes: str) -> Factors:
+    def vary(self, factors: Factors, **changes: str | float) -> Factors:
         """The same scenes at another `time`, in another `weather` or `style`, by name: a hidden pair.
 
         Raises LookupError for an unknown name.
@@ -87,7 +65,7 @@ class Scenes:
         varied = dict(factors)
         for name, value in changes.items():
             known = names[nearest(name, names, "factor to vary")]
-            varied[name] = np.full_like(factors[name], known.index(nearest(value, known, name)))
+            varied[name] = np.full_like(factors[name], known.index(nearest(str(value), known, name)))
         return varied
 
     def at(self, factors: Factors, seconds: float) -> Factors:
@@ -100,17 +78,9 @@ class Scenes:
         later["cloud_x"] = factors["cloud_x"] + 0.006 * seconds
         return later
 
-    def clip(self, index: int, frames: int, size: int) -> Rendered:
-        """`frames` pictures of one scene, 12 a second, with the truth; `motion` of each leads to the next."""
-        start = self.factors(np.array([index]))
-        times = [self.at(start, t / FRAMES) for t in range(frames + 1)]
-        now = {name: np.concatenate([f[name] for f in times[:-1]]) for name in start}
-        after = {name: np.concatenate([f[name] for f in times[1:]]) for name in start}
-        return self.render(now, size, nearer=after)
-
     def captions(self, given: Array | Factors) -> list[list[str]]:
         """Five sentences about each picture, by index (n,) or by factors: they name what can be seen, nothing else."""
-        f = given if isinstance(given, dict) else self.factors(given)
+        f = self.known(given)
         return scene_captions(f, self.render(f, REFERENCE, truth=True))
 
     def anchors(self, factors: Factors) -> Array:

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..decode import Fitting
 from ..source import Base, Item, at_hand
 from . import faces, scenes
 from .render import CHUNK, Factors
+from .truth import WorldTruth, face_truth, scene_truth
+from .world import World
 
 TRAIN, TEST = 20_000, 2_000
 TEST_START = 1_000_000  # the first index of the test split
@@ -19,11 +22,16 @@ _THREADS = 2
 
 
 @dataclass
-class World(Base):
+class WorldSource(Base):
     """A world, rendered."""
 
-    world: scenes.Scenes | faces.Faces | None = None
+    world: World | None = None
     held_out: Callable[[Factors], np.ndarray] | None = None
+    about: Callable[..., WorldTruth] = scene_truth
+
+    def truth(self, fitting: Fitting) -> WorldTruth:
+        """Everything that there is to know of a picture."""
+        return self.about(self.world, fitting.channels or 3)
 
     def stamp(self) -> str:
         """Constant; raise it when the rendering changes."""
@@ -56,12 +64,13 @@ class World(Base):
                 yield Item(f"{i:07}", at_hand(image), i % len(self.world.classes), split, image.nbytes)
 
 
-def open_scenes() -> World:
+def open_scenes() -> WorldSource:
     """The built-in landscapes."""
-    return World("scenes", "built-in", scenes.SCENES, world=scenes.Scenes(threads=_THREADS), held_out=scenes.held_out)
+    world = scenes.Scenes(threads=_THREADS)
+    return WorldSource("scenes", "built-in", scenes.SCENES, world=world, held_out=scenes.held_out)
 
 
-def open_faces() -> World:
+def open_faces() -> WorldSource:
     """The built-in portraits."""
     world = faces.Faces(threads=_THREADS)
-    return World("faces", "built-in", faces.EXPRESSIONS, world=world, held_out=faces.held_out)
+    return WorldSource("faces", "built-in", faces.EXPRESSIONS, world=world, held_out=faces.held_out, about=face_truth)
