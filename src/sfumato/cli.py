@@ -164,6 +164,42 @@ def evaluate(
 
 
 @app.command()
+def measure(
+    pictures: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="REF IMG", help="A reference and a picture, or a folder of each.", show_default=False),
+    ] = None,
+    luma: Annotated[bool, typer.Option("--luma", help="Compare Y of BT.601 instead of R, G and B.")] = False,
+    crop_border: Annotated[int, typer.Option(help="Pixels shaved off each side first.")] = 0,
+    niqe: Annotated[str | None, typer.Option(help="NIQE's natural pictures: a .npz, .mat or .safetensors.")] = None,
+    sff: Annotated[str | None, typer.Option(help="SFF's detector: a .mat, .npz or .safetensors.")] = None,
+    lpips: Annotated[str | None, typer.Option(help="alex:FILE, vgg:FILE or squeeze:FILE; needs --heads.")] = None,
+    heads: Annotated[str | None, typer.Option(help="The linear heads of LPIPS for that network.")] = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option("--rank", help="Instead: how well the columns of this .csv agree with its column mos."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare a picture with its reference by every measure of quality that applies; one picture is judged alone.
+
+    With two folders, pictures of equal names are compared. `--rank scores.csv` evaluates measures instead.
+    """
+    if scores:
+        from .tasks.rank import rank
+
+        rank(scores, as_json=json)
+        return
+    if not pictures or len(pictures) > 2:
+        raise UserError("measure needs a reference and a picture (or a folder of each), or --rank scores.csv")
+    from .tasks.measure import measure as run
+
+    run(
+        *pictures, luma=luma, crop_border=crop_border, niqe=niqe, sff=sff, lpips=lpips, heads=heads, as_json=json
+    )  # fmt: skip
+
+
+@app.command()
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN …", help="Run folders.", show_default=False)],
     out: Annotated[Path | None, typer.Option(help="An .html file with the samples side by side.")] = None,
@@ -196,10 +232,13 @@ def info(system: Annotated[str, typer.Argument(metavar="SYSTEM", show_default=Fa
 def data(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="As for --data of `train`.", show_default=False)],
     show: Annotated[
-        Path | None, typer.Option(help="Write a grid of the pictures, as training sees them, to this .png.")
+        Path | None, typer.Option(help="Draw some of the pictures, as training sees them, to this .png.")
     ] = None,
-    size: Annotated[int, typer.Option(help="Image side in the grid, pixels.")] = 64,
-    n: Number = 64,
+    view: Annotated[
+        str, typer.Option(help="With what else that is known of them: caption, maps, depth, clips, people …")
+    ] = "image",
+    size: Annotated[int, typer.Option(help="Image side, pixels.")] = 64,
+    n: Annotated[int | None, typer.Option("--n", help="How many are drawn.")] = None,
     seed: Seed = 0,
     fit: Annotated[str, typer.Option(help="How pictures become square: crop, fit (distort) or pad.")] = "crop",
     labels: Annotated[Path | None, typer.Option(help="A csv or json file of names and labels.")] = None,
@@ -207,7 +246,7 @@ def data(
     """Say what is in a source of pictures, and what of it is broken and why."""
     from .tasks.data import inspect
 
-    inspect(source, show=show, size=size, n=n, seed=seed, fit=fit, labels=labels)
+    inspect(source, show=show, view=view, size=size, n=n, seed=seed, fit=fit, labels=labels)
 
 
 @app.command()
