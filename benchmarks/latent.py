@@ -2,7 +2,7 @@
 
     python benchmarks/latent.py
 
-Trains dcgan's small preset on the built-in shapes at 32 px for 8,000 steps (runs/benchmark/shapes; once), then adds,
+Trains dcgan's small preset on the built-in shapes at 32 px for 4,000 steps (runs/benchmark/shapes; once), then adds,
 turns and ablates, all judged by reader:shapes or from the pixels. Writes docs/results/latent.md and its pictures.
 """
 
@@ -29,7 +29,7 @@ def model() -> sfumato.Model:
         return sfumato.load(RUN)
     if (RUN / "resume").exists():
         return sfumato.resume(RUN)
-    return sfumato.train("dcgan", data="shapes", size=32, ch=24, noise=0.1, steps=8000, out=RUN)
+    return sfumato.train("dcgan", data="shapes", size=32, ch=24, steps=4000, out=RUN)
 
 
 def main() -> None:

@@ -200,6 +200,7 @@ ARROWS = {
     "evaluation": {"metrics", "networks.pretrained", "system", "errors"},
     "catalog": {"systems", "system", "errors"},
     "cli": {"tasks", "catalog", "errors"},
+    "formats": {"formats", "networks", "errors"},
     "resample": {"errors"},
 }
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .tasks.latent import arithmetic, interpolate, turn
     from .tasks.model import Model, load
     from .tasks.train import resume, train
+    from .tasks.upscale import upscale
 
 __version__ = "0.1.0"
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "resume",
     "train",
     "turn",
+    "upscale",
 ]
 _HOMES = {
     "Model": "model",
@@ -42,6 +44,7 @@ _HOMES = {
     "resume": "train",
     "train": "train",
     "turn": "latent",
+    "upscale": "upscale",
 }
 
 

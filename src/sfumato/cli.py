@@ -62,7 +62,9 @@ def train(
     holdout: Annotated[float, typer.Option(help="Share of the pictures kept from training to measure against.")] = 0.0,
     per_class: Annotated[int, typer.Option(help="Labelled pictures a class, for semi-supervised systems.")] = 10,
     flip: Annotated[bool, typer.Option("--flip", help="Mirror half of the pictures.")] = False,
-    view: Annotated[str | None, typer.Option(help="The shape of a batch: image, labelled, semi.")] = None,
+    view: Annotated[
+        str | None, typer.Option(help="The shape of a batch: image, labelled, semi, caption, maps, paired …")
+    ] = None,
     schedule: Annotated[str | None, typer.Option(help="Of the learning rate: constant, linear, cosine.")] = None,
     clip: Annotated[float | None, typer.Option(help="Ceiling of the gradient norm, 0 for none.")] = None,
     ema: Annotated[
@@ -196,6 +198,52 @@ def measure(
 
     run(
         *pictures, luma=luma, crop_border=crop_border, niqe=niqe, sff=sff, lpips=lpips, heads=heads, as_json=json
+    )  # fmt: skip
+
+
+@app.command()
+def upscale(
+    pictures: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of them.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(help="A picture or folder; the extension says the format. IN-x2 here if not given.")
+    ] = None,
+    scale: Annotated[
+        float | None, typer.Option(help="How many times larger, any number from 1; 2 or the network's if not given.")
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="A run, a model file, or a public checkpoint: SRGAN, ESRGAN, Real-ESRGAN, EDSR, ncnn."),
+    ] = None,
+    like: Annotated[str | None, typer.Option(help="Without a network: bicubic (as MATLAB's), bilinear.")] = None,
+    tile: Annotated[
+        int | None, typer.Option(help="Side of what is enlarged at a time, pixels; by free memory if not given.")
+    ] = None,
+    overlap: Annotated[
+        int | None, typer.Option(help="Pixels that a tile sees around it; all that the network can, if not too far.")
+    ] = None,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """Enlarge a picture, or a folder of them.
+
+    \b
+    sfumato upscale photo.jpg --out big.png               twice as large
+    sfumato upscale photo.jpg --scale 3.5 --out big.tif   any factor
+    sfumato upscale photo.jpg --model RealESRGAN_x4plus.pth --out big.png
+    sfumato upscale photos --model runs/00003-edsr-div2k --out large
+
+    The network is applied until the picture is large enough, then bicubic makes the exact size.
+    Depth (8 or 16 bits), alpha, greyscale, colour profile and EXIF are kept, and pictures are turned upright. A folder
+    keeps its names, lists what is broken in skipped.csv, and goes on where it stopped when the command is given again.
+    Tiles bound the memory; they give what the whole picture would where they overlap by all that the network sees.
+    """
+    from .tasks.upscale import upscale as run
+
+    _done(
+        run(
+            pictures, scale=scale, out=out, model=model, like=like, tile=tile, overlap=overlap, device=device,
+            quiet=quiet,
+        )
     )  # fmt: skip
 
 

@@ -47,7 +47,7 @@ class Recipe:
     size: int = 32  # image side, pixels
     batch: int = 64  # images an iteration, over all processes
     steps: int = 10_000  # iterations of `step`
-    view: str = "image"  # the shape of a batch, a name in data/views.py
+    view: str = "image"  # the shape of a batch, a name in data/views
     metrics: tuple[str, ...] = ("frechet",)  # what `evaluate` computes by default
     schedule: Schedule = constant
     clip: float = 0.0  # ceiling of the gradient norm of each player, 0 = none
@@ -116,6 +116,10 @@ class Batch:
     def randint(self, high: int, *shape: int) -> Tensor:
         """Uniform integers in [0, high): (n, *shape), int64."""
         return self._rows(torch.randint(high, (self.total, *shape), generator=self.generator, device=self.device))
+
+    def noisy(self, image: Tensor, std: float) -> Tensor:
+        """Images under normal noise of this standard deviation; as they are where it is 0: (n, …) -> (n, …)."""
+        return image + std * self.randn(*image.shape[1:]) if std else image
 
     def _rows(self, whole: Tensor) -> Tensor:
         return whole[self.first : self.first + self.n]

@@ -18,7 +18,7 @@ from ..errors import UserError
 from ..evaluation import evaluate as measure
 from ..evaluation import observe
 from ..metrics import Result, frechet_distance
-from ..networks.pretrained import Extractor
+from ..networks.pretrained import Extractor, worlds
 from ..networks.pretrained import extractor as find_extractor
 from ..training.checkpoint import write_text
 from .model import Model
@@ -80,10 +80,10 @@ def _fitting(model: Model, look: Extractor) -> tuple[str, ...]:
 def reference_pictures(model: Model, data: str | Path | None = None) -> tuple[Pictures, str]:
     """The real pictures to measure against, and what they are in words."""
     f = model.facts
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"view": f.view}
     if data is None and model.path and (model.path / "config.json").exists():
         held = read_config(model.path)["options"]
-        options = {k: held[k] for k in ("fit", "labels", "holdout")}
+        options |= {k: held[k] for k in ("fit", "labels", "holdout")}
     source = str(data or f.source)
     shown = Path(source).name or source
     try:
@@ -97,7 +97,7 @@ def reference_pictures(model: Model, data: str | Path | None = None) -> tuple[Pi
 def reader(model: Model, name: str | None, sha256: str | None = None) -> Extractor:
     """The extractor asked for, else the shipped reader that fits the model's pictures best."""
     f = model.facts
-    fitting = f.source if f.source in ("digits", "shapes") else "digits" if f.channels == 1 else "shapes"
+    fitting = f.source if f.source in worlds() else "digits" if f.channels == 1 else "shapes"
     return find_extractor(name or f"reader:{fitting}", sha256=sha256).to(model.device)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,13 @@ import torch
 from torch import Tensor
 
 from .. import catalog
+from ..data.batches import Batches
+from ..data.prepare import Pictures
 from ..errors import UserError, nearest
 from ..system import Batch, Classifies, Decodes, Encodes, System
 from ..training import checkpoint
 
+ALONE = ("image", "labelled", "semi")  # views whose systems draw from noise, and a class, and from no picture
 CHUNK = 64  # images drawn at a time: the noise of image i belongs to chunk i // CHUNK, whatever else is drawn
 
 
@@ -76,7 +80,7 @@ class Model:
             chunk, offset = divmod(at, CHUNK)
             n = min(CHUNK - offset, first + count - at)
             asked = self._labels(label, at, n, at - first)
-            fields = {} if asked is None else {"label": asked}
+            fields = self._fields(seed, chunk, offset, n) if asked is None else {"label": asked}
             seeded = hash((seed, chunk)) & 0x7FFF_FFFF_FFFF_FFFF
             given = Batch(n, device=self.device, seed=seeded, first=offset, total=CHUNK, **fields)
             with self._ready(seeded):
@@ -106,6 +110,20 @@ class Model:
         path = Path(path)
         write_model(path, self.system, self.facts, self.step, dict(self.system.state_dict()))
         return path
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        """Those that a system draws from which is given pictures: held out from training, or trained on if none are."""
+        from .evaluate import reference_pictures
+
+        return reference_pictures(self)[0]
+
+    def _fields(self, seed: int, chunk: int, first: int, n: int) -> dict[str, Tensor]:
+        """What a system is given beside noise: all that its view shows of some pictures but the image, in chunks."""
+        if self.facts.view in ALONE:
+            return {}
+        whole = Batches(self.pictures, view=self.facts.view, batch=CHUNK, seed=seed, device=self.device).at(chunk)
+        return {k: v[first : first + n] for k, v in whole.fields.items() if k != "image"}
 
     def _labels(self, label: int | str | Sequence[int] | None, at: int, n: int, index: int) -> Tensor | None:
         if not self.asks_label:

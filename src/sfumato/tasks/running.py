@@ -144,7 +144,7 @@ class _Host:
     def draw(self, state: State) -> Tensor:
         """Draw the samples of this moment, from the same noise as at every other, and keep them as a picture."""
         with state.average.inside(state.system) if state.average else nullcontext():
-            drawn = Model(state.system, self.facts).sample(DRAWN, seed=self.seed)
+            drawn = Model(state.system, self.facts, path=self.run).sample(DRAWN, seed=self.seed)
         state.system.train()
         save_grid(drawn, self.run / "samples" / f"{state.step:09d}.png")
         return drawn

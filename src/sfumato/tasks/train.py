@@ -215,7 +215,7 @@ def _pictures(recipe: Recipe, reading: Mapping[str, Any], quiet: bool) -> Pictur
 
         if distributed.rank() > 0:
             distributed.wait()
-        pictures = prepare(recipe.data, size=recipe.size, progress=progress, **reading)
+        pictures = prepare(recipe.data, size=recipe.size, view=recipe.view, progress=progress, **reading)
         if distributed.rank() == 0:
             distributed.wait()
     return pictures

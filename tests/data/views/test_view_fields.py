@@ -137,13 +137,13 @@ def frames(array, part):
     return array[:, part].reshape(-1, *array.shape[2:])
 
 
-@pytest.mark.parametrize(("world", "flip"), [("scenes", True), ("faces", False)])
-def test_the_motion_of_a_clip_leads_to_its_next_frame(world, flip):
+@pytest.mark.parametrize("flip", [False, True])
+def test_the_motion_of_a_clip_leads_to_its_next_frame(flip):
     """Also when mirrored: with the wrong sign, or arrows left where they were, it would lead elsewhere."""
-    data = pictures(world, 24, 128)
+    data = pictures("scenes", 8, 128)
     f = data.truth.world.factors(np.array([int(name) for name in data.names]))
-    rows = np.flatnonzero((f["weather"] if "weather" in f else 0 * f["index"]) < 2)[:6]  # no motion knows of rain
-    found = fields(world, "clips", rows, flip, 24, 128)
+    rows = np.flatnonzero(f["weather"] < 2)[:3]  # no motion knows of rain
+    found = fields("scenes", "clips", rows, flip, 8, 128)
     assert torch.equal(found["clip"][:, 0], found["image"])
     truth = data.truth.world.clip(f["index"][rows], 8, 128)
     ids = [(a[..., ::-1] if flip else a).reshape(-1, 8, 128, 128) for a in (truth.semantic, truth.instance)]

@@ -15,7 +15,7 @@ pictures = cache(some)
 
 
 def batches(world, view, **options):
-    return Batches(pictures(world), view=view, batch=6, seed=3, flip=view != "factors", **options)
+    return Batches(pictures(world), view=view, batch=4, seed=3, flip=view != "factors", **options)
 
 
 def same(a, b):
@@ -27,7 +27,7 @@ def same(a, b):
 def test_two_parts_are_the_whole_whatever_came_before(world, view):
     one, other = batches(world, view), batches(world, view)
     whole = one.at(7).fields
-    assert all(len(v) == 6 for v in whole.values())
+    assert all(len(v) == 4 for v in whole.values())
     shares = [other.at(7, part, 2).fields for part in (1, 0)][::-1]
     assert same({k: torch.cat([s[k] for s in shares]) for k in whole}, whole)
     assert not same(one.at(8).fields, whole)
@@ -35,12 +35,12 @@ def test_two_parts_are_the_whole_whatever_came_before(world, view):
 
 @pytest.mark.parametrize(("world", "view"), SERVED)
 def test_over_an_epoch_every_picture_comes_once(world, view):
-    its = Batches(pictures(world, 12), view=view, batch=4, seed=1)
+    its = Batches(pictures(world, 12), view=view, batch=8, seed=1)
     n = len(its.rows)
-    batches = [its.at(step, part, 2) for step in range(-(-n // 4)) for part in (0, 1)]
+    batches = [its.at(step, part, 2) for step in range(-(-n // 8)) for part in (0, 1)]
     seen = [row.numpy().tobytes() for b in batches for row in b.fields["source" if "hidden" in b else "image"]]
     assert len(set(seen[:n])) == n and set(seen[n:]) <= set(seen[:n])
-    in_order = [row.numpy().tobytes() for b in its.epoch(5) for row in b.fields["source" if "hidden" in b else "image"]]
+    in_order = [row.numpy().tobytes() for b in its.epoch(9) for row in b.fields["source" if "hidden" in b else "image"]]
     assert len(in_order) == n and set(in_order) == set(seen)
 
 
@@ -49,7 +49,7 @@ def _share(part, queue):
     torch.set_num_threads(1)
     found = []
     for world, view in (("faces", "people"), ("scenes", "unpaired-night"), ("scenes", "caption")):
-        feed = Batches(some(world), view=view, batch=6, seed=3, flip=True)
+        feed = Batches(some(world), view=view, batch=4, seed=3, flip=True)
         found += [{k: v.numpy() for k, v in feed.at(step, part, 2).fields.items()} for step in (0, 5)]
     queue.put((part, found))
 

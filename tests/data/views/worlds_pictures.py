@@ -8,12 +8,12 @@ from sfumato.data.views import VIEWS
 from sfumato.data.worlds.truth import face_truth, scene_truth
 
 TRUTHS = {"scenes": scene_truth, "faces": face_truth}
-SERVED = [
+SERVED = [  # what needs nothing but pictures is tested in test_batches and beside its own module
     (world, view)
     for world, make in TRUTHS.items()
     for view, its in VIEWS.items()
-    if set(its.needs) <= make().fields and view not in ("image", "labelled", "semi")  # these: test_batches
-]  # fmt: skip
+    if (its.needs or view == "factors") and set(its.needs) <= make().fields
+]
 
 
 def some(world, n=24, size=16, channels=3):

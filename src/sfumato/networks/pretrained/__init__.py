@@ -1,11 +1,17 @@
 """Frozen networks that measures look through."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...errors import UserError, nearest
 from .base import Extractor, Observed
 
-__all__ = ["Extractor", "Observed", "extractor", "names"]
+if TYPE_CHECKING:
+    from .world_reader import WorldReader
+
+__all__ = ["Extractor", "Observed", "extractor", "factor_reader", "names", "worlds"]
+
+_RENDERED = ("scenes", "faces")  # worlds whose readers read every factor
 
 
 def worlds() -> list[str]:
@@ -22,6 +28,7 @@ def extractor(name: str, *, sha256: str | None = None) -> Extractor:
     """A frozen extractor in evaluation mode, by name.
 
     - "reader:digits", "reader:shapes": shipped, 64 features, classes of the built-in world.
+    - "reader:scenes", "reader:faces": shipped, 128 features; see `factor_reader` for all else that they read.
     - "squeezenet:SOURCE": SqueezeNet 1.1, 512 features; .h5 (Keras), .pth or .safetensors (torchvision's layout).
     - "inception:SOURCE": Inception v3 in torchvision's layout, 2048 features.
     - "fid-inception:SOURCE": the Inception of the published Fréchet distances and Inception scores.
@@ -31,9 +38,11 @@ def extractor(name: str, *, sha256: str | None = None) -> Extractor:
     """
     kind, _, source = name.partition(":")
     if kind == "reader":
+        if nearest(source, worlds(), "reader") in _RENDERED:
+            return factor_reader(source)
         from .reader import load_reader
 
-        found: Extractor = load_reader(nearest(source, worlds(), "reader"))
+        found: Extractor = load_reader(source)
         found.name = name
     else:
         nearest(kind, ["reader", "squeezenet", "inception", "fid-inception"], "extractor")
@@ -48,4 +57,17 @@ def extractor(name: str, *, sha256: str | None = None) -> Extractor:
 
             found = load_inception(source, sha256, published=kind == "fid-inception")
         found.name = kind
+    return found.eval().requires_grad_(False)
+
+
+def factor_reader(world: str) -> "WorldReader":
+    """The shipped reader of a rendered world, "scenes" or "faces", in evaluation mode; its `read` tells every factor.
+
+    Raises LookupError for another name.
+    """
+    from .world_reader import open_reader
+
+    path = Path(__file__).with_name(f"reader_{nearest(world, _RENDERED, 'rendered world')}.safetensors")
+    found = open_reader(path)
+    found.name = f"reader:{world}"
     return found.eval().requires_grad_(False)

@@ -121,8 +121,7 @@ class CGAN(System):
 
     def judge(self, batch: Batch, image: Tensor) -> Tensor:
         """D's scores of images under noise, as of the classes of the batch: (b, channels, size, size) -> (b,)."""
-        seen = image + self.noise * batch.randn(*image.shape[1:]) if self.noise else image
-        return self.D(seen, F.one_hot(batch.label, self.classes).float())
+        return self.D(batch.noisy(image, self.noise), F.one_hot(batch.label, self.classes).float())
 
     def sample(self, given: Batch) -> Tensor:
         """Images of the classes `given.label`, from uniform codes in [0, 1): (n, channels, size, size)."""

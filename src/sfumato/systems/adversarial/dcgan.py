@@ -75,7 +75,7 @@ class DCGAN(System):
 
     def judge(self, batch: Batch, image: Tensor) -> Tensor:
         """D's scores of images under noise: (b, channels, size, size) -> (b,)."""
-        return self.D(image + self.noise * batch.randn(*image.shape[1:]) if self.noise else image)
+        return self.D(batch.noisy(image, self.noise))
 
     def prior(self, given: Batch) -> Tensor:
         """Uniform codes in [-1, 1]: (n, z)."""
