@@ -58,6 +58,9 @@ FAULTS = [
     Fault("a hostile member of an archive is read", "data/archives.py", "    if \"..\" in parts:", "    if False:", "data"),
     Fault("an unknown hyperparameter is swallowed", "catalog.py", '        nearest(k, known, f"hyperparameter of {name}")\n', "        pass\n", "test_contract.py::unknown_name"),
     Fault("the Fréchet distance forgets the means", "metrics/frechet.py", "means = (real.mean - fake.mean).square().sum()", "means = 0 * real.mean.sum()", "metrics/test_frechet.py"),
+    Fault("a reduced picture is not antialiased", "resample.py", "max(1 / scale, 1.0) if antialias else 1.0", "1.0", "test_resample.py"),
+    Fault("the second domain shows the first one's places", "data/views/domains.py", "draw.among(draw.survey), second", "draw.rows, second", "data/views"),
+    Fault("SSIM forgets the luminance", "metrics/quality/ssim.py", "self.luminance() * self.contrast_structure()", "self.contrast_structure()", "metrics/quality"),
 ]
 # fmt: on
 

@@ -1,5 +1,6 @@
 """How well the shipped readers of the rendered worlds read: the tables of docs/results/world-readers.md."""
 
+import json
 import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -209,6 +210,12 @@ def people(reader: WorldReader) -> list[str]:
     return lines
 
 
+def left_out(reader: WorldReader) -> str:
+    """What it was to read and can't."""
+    left = json.loads(reader.facts["left out"]).items()
+    return "Left out, because read too badly: " + ", ".join(f"{name} ({score:.2f})" for name, score in left) + "."
+
+
 def report(world: str) -> list[str]:
     """Everything about one reader."""
     reader = factor_reader(world)
@@ -228,9 +235,10 @@ def report(world: str) -> list[str]:
     training = read(reader, scaled(pictures(world, np.arange(N)).images)).features
     lines = [
         f"## reader:{world}", "",
-        f"{sum(p.numel() for p in reader.parameters()):,} parameters, {reader.dim} features; {N:,} held-out pictures, "
-        f"{int(kept.sum())} of which show combinations that no picture of training does. {FEWER:,} where they are in "
-        "ink, of another size, or spoilt.", "",
+        f"{sum(p.numel() for p in reader.parameters()):,} parameters, {reader.dim} features; "
+        f"{int(reader.facts['shown']):,} pictures were shown in training. Read below are {N:,} held-out pictures, "
+        f"{int(kept.sum())} of which show combinations that no picture of training does; {FEWER:,} where they are in "
+        f"ink, of another size, or spoilt. {left_out(reader)}", "",
         *factor_table(reader, sets), "", *part_table(reader, found.parts),
         f"In ink the mean IoU is {overlaps(sets['in ink'][0].parts).nanmean():.3f}.", "",
     ]  # fmt: skip
@@ -254,6 +262,7 @@ def page(worlds: list[str]) -> str:
         "Written by `python benchmarks/world_readers.py`. Noise is in units of [-1, 1]. Classes are the share read "
         "rightly, numbers R². A factor is judged only where the picture shows it, which is the share *seen in*: a sun "
         "behind clouds has no place, a thing of 1 to 5 pixels is neither there nor absent, eyes behind dark glasses "
-        "have no colour.", "",
+        "have no colour. The targets are 98 % of classes, R² 0.95 and a mean IoU of 0.95; what misses them has seen "
+        "too few pictures, for all losses were still falling when training ended.", "",
     ]  # fmt: skip
     return "\n".join(head + [line for world in worlds for line in report(world)])

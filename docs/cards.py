@@ -12,7 +12,7 @@ from sfumato.system import System
 from sfumato.tasks.catalogue import hyperparameter_comments
 
 HOME = Path(__file__).parent / "systems"
-ABILITIES = ("sample", "encode", "decode", "classify")
+ABILITIES = ("sample", "encode", "decode", "classify", "upscale")
 
 
 def main() -> None:
@@ -55,6 +55,7 @@ def card(name: str, cls: type[System]) -> str:
         f"| `--{k.replace('_', '-')}` | {p.default} | {comments[k].replace('|', chr(92) + '|')} |"
         for k, p in catalog.hyperparameters(cls).items()
     ]
+    data = next((p.recipe["data"] for k, p in cls.presets.items() if k.startswith("small")), r.data)
     picture = [f"![Images drawn by the preset small, not chosen]({name}.png)\n"] * (HOME / f"{name}.png").exists()
     return "\n".join(
         [
@@ -62,7 +63,7 @@ def card(name: str, cls: type[System]) -> str:
             re.sub(r"(https?://[^\s)]+[^\s).,])", r"<\1>", doc),
             "",
             *picture,
-            f"```console\n$ sfumato train {name} --data digits\n```\n",
+            f"```console\n$ sfumato train {name} --data {data}\n```\n",
             f"Does: {', '.join(can)}. Sees batches of the view `{r.view}`.\n",
             "## Presets\n\n| preset | hyperparameters | recipe |\n|---|---|---|",
             *presets,

@@ -193,3 +193,11 @@ class Classifies(Protocol):
 
     def classify(self, image: Tensor) -> Tensor:
         """Log-probabilities of the classes: (b, channels, size, size) -> (b, classes)."""
+
+
+@runtime_checkable
+class Upscales(Protocol):
+    """Systems that enlarge an image."""
+
+    def upscale(self, image: Tensor) -> Tensor:
+        """Images `scale` times larger: (b, channels, h, w) -> (b, channels, scale · h, scale · w)."""

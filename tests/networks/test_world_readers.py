@@ -43,10 +43,11 @@ def test_the_file_is_small_and_says_what_it_reads():
         path = Path(package).with_name(f"reader_{world}.safetensors")
         assert path.stat().st_size <= 3 * 2**20
         with safe_open(path, framework="pt") as file:
-            facts = file.metadata()
-        spec = json.loads(facts["spec"])
+            about = json.loads(file.metadata()["reader"])
+        spec, facts = about["spec"], about["facts"]
         assert {"seed", "shown", "scores"} <= facts.keys()
         assert json.loads(facts["scores"]).keys() == spec["factors"].keys()
+        assert min(json.loads(facts["scores"]).values()) >= 0.75
         assert tuple(next(iter(spec["factors"].values()))) == source.classes
         assert tuple(spec["parts"]) == source.legend
 
@@ -90,7 +91,7 @@ def test_classes_and_numbers_are_read(held):
     floors = (
         {"scene": 0.95, "time": 0.95, "weather": 0.95, "horizon": 0.9}
         if source.legend[0] == "sky"
-        else {"expression": 0.95, "hair": 0.95, "glasses": 0.95, "background": 0.95, "yaw": 0.9, "smile": 0.9}
+        else {"expression": 0.9, "hair": 0.9, "skin": 0.95, "background": 0.95, "yaw": 0.9, "mouth_open": 0.9}
     )
     for name, floor in floors.items():
         assert scores[name] >= floor, (name, scores[name])
@@ -101,8 +102,8 @@ def test_parts_are_found(held):
     truth = torch.from_numpy(seen.semantic)
     counts = confusion(found.parts.argmax(1), truth, len(reader.spec.parts))
     share = counts.sum(1) / counts.sum()
-    assert counts.diag().sum() / counts.sum() > 0.95
-    assert overlaps(counts)[share > 0.01].mean() > 0.85
+    assert counts.diag().sum() / counts.sum() > 0.9
+    assert (overlaps(counts).nan_to_num() * share).sum() > 0.85
 
 
 def test_strangers_are_refused_and_its_own_are_not(held):
@@ -123,7 +124,7 @@ def test_strangers_are_refused_and_its_own_are_not(held):
     assert (again.known >= 0.5).double().mean() >= 0.9
     first = next(iter(reader.spec.factors))
     truth = torch.from_numpy(source.factors(HELD_OUT)[first])
-    assert factor_scores(again.factors, {first: truth})[first] >= 0.9
+    assert factor_scores(again.factors, {first: truth})[first] >= 0.75
 
 
 def test_keypoints_and_people():
@@ -148,6 +149,8 @@ def test_a_reader_is_rebuilt_from_its_file_alone(tmp_path):
     toy.person.normal_()
     ship(toy, tmp_path / "toys.safetensors", {"seed": "0"})
     again = open_reader(tmp_path / "toys.safetensors").eval()
+    ship(again, tmp_path / "again.safetensors", again.facts)
+    assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "toys.safetensors").read_bytes()
     assert again.spec == spec
     x = torch.rand(3, 3, 40, 40) * 2 - 1
     with torch.no_grad():
@@ -163,7 +166,7 @@ def test_other_files_are_no_readers(tmp_path):
         facts = file.metadata()
     state = load_file(shipped)
     save_file(state, tmp_path / "silent.safetensors")
-    save_file(state, tmp_path / "wrong.safetensors", {"spec": "[1, 2]"})
+    save_file(state, tmp_path / "wrong.safetensors", {"reader": "[1, 2]"})
     (tmp_path / "torn.safetensors").write_bytes(shipped.read_bytes()[:1000])
     for name in ("silent", "wrong", "torn"):
         with pytest.raises(UserError, match=f"{name}.safetensors is damaged or no reader"):

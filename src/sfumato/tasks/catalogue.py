@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 
 from .. import catalog
-from ..system import Classifies, Decodes, Encodes, System
+from ..system import Classifies, Decodes, Encodes, System, Upscales
 
-ABILITIES = {"decode": Decodes, "encode": Encodes, "classify": Classifies}
+ABILITIES = {"decode": Decodes, "encode": Encodes, "classify": Classifies, "upscale": Upscales}
 
 
 def list_systems() -> None:

@@ -62,16 +62,23 @@ class WorldReader(Extractor):
     """A U-Net at 64 px whose bottleneck, a linear map from 4×4 places, is the features, and all factors follow from it.
 
     A picture is `known` if a classifier trained against synthetic strangers says so and if its features lie within
-    the Gaussian of those of the world, both to thresholds that 99.5 % of the world's own pictures pass.
+    the Gaussian of those of the world, both to thresholds that 99.7 % of the world's own pictures pass.
     """
 
     side = 64
     batch = 500
     dim = 128
+    mean: Tensor
+    spread: Tensor
+    centre: Tensor
+    whiten: Tensor
+    person: Tensor
+    gate: Tensor
 
     def __init__(self, spec: Spec, ch: int = 32) -> None:
         super().__init__()
         self.spec, self.domain = spec, spec.world
+        self.facts: dict[str, str] = {}  # what its file says of its training: pictures shown, scores by factor, …
         self.classes = next(iter(spec.factors.values()))
         self.resize = f"bilinear antialias to {self.side}"
         self.stem = nn.Sequential(nn.Conv2d(3, ch, 6, 2, 2, bias=False), nn.BatchNorm2d(ch), nn.ReLU())
@@ -156,18 +163,23 @@ def _pixels(parts: Tensor) -> Tensor:
     return parts.view(b, h, w, 2, 2, k).permute(0, 5, 1, 3, 2, 4).reshape(b, k, 2 * h, 2 * w)
 
 
-def ship(reader: WorldReader, path: Path, facts: Mapping[str, str]) -> None:
-    """Write a reader, its kernels in half precision, with what it reads and some facts in the metadata."""
+def ship(reader: WorldReader, path: Path, facts: dict[str, str]) -> None:
+    """Write a reader, its kernels in half precision, with what it reads and some facts in the metadata.
+
+    All of these under one name, because the order of several is not the same each time.
+    """
     state = {k: v.half() if v.ndim > 1 and not k.startswith(("whiten", "person", "gate")) else v
              for k, v in reader.state_dict().items()}  # fmt: skip
-    save_file({k: v.contiguous() for k, v in state.items()}, path, {"spec": json.dumps(asdict(reader.spec))} | facts)
+    about = json.dumps({"spec": asdict(reader.spec), "facts": facts})
+    save_file({k: v.contiguous() for k, v in state.items()}, path, {"reader": about})
 
 
 def open_reader(path: Path) -> WorldReader:
     """A reader as its file describes it. Raises UserError for a file that is damaged or holds another network."""
     try:
         with safe_open(path, framework="pt") as file:
-            held = json.loads((file.metadata() or {})["spec"])
+            about = json.loads((file.metadata() or {})["reader"])
+        held, facts = about["spec"], dict(about["facts"])
         factors = {name: tuple(values) for name, values in held["factors"].items()}
         outputs = int(held["identity"]), int(held["aside"])
         spec = Spec(held["world"], factors, tuple(held["points"]), tuple(held["parts"]), *outputs)
@@ -175,5 +187,5 @@ def open_reader(path: Path) -> WorldReader:
         raise UserError(f"{path} is damaged or no reader of a world: nothing says what it reads") from error
     reader = WorldReader(spec)
     fill(reader, {k: v.float() if v.is_floating_point() else v for k, v in read(path).items()}, path)
-    reader.sha256 = digest(path)
+    reader.sha256, reader.facts = digest(path), facts
     return reader

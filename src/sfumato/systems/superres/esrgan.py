@@ -46,7 +46,7 @@ class ESRGAN(System):
                 blocks=2, ch=24, growth=12, ch_d=16, patch=32, lr=1e-3, lr_gan=4e-4, pretrain=0.6,
                 features="reader:shapes", layer="conv5",
             ),
-            dict(data="scenes", size=64, batch=8, steps=5_000, schedule=cosine),
+            dict(data="scenes", size=64, batch=8, steps=8_000, schedule=cosine),
         ),
         "tiny": Preset(
             dict(

@@ -35,8 +35,8 @@ class SRCNN(System):
         "paper": Preset(),
         "paper-955": Preset(dict(kernel=5)),
         "small": Preset(
-            dict(scale=2, adam=True, lr=4e-3, std=0.03),
-            dict(data="scenes", size=64, batch=8, steps=5_000, view="superres-x2", schedule=cosine),
+            dict(scale=2, patch=48, adam=True, lr=3e-3, std=0.05),
+            dict(data="scenes", size=64, batch=4, steps=5_000, view="superres-x2", schedule=cosine),
         ),
         "tiny": Preset(
             dict(ch=8, scale=2, patch=16, adam=True, lr=1e-2, std=0.2),

@@ -27,7 +27,7 @@ from ...objectives.pixels import mse, total_variation
 from ...system import Batch, Losses, Paper, Preset, Recipe, System, cosine
 
 SMALL = dict(blocks=4, ch=24, ch_d=16, patch=48, lr=1e-3, pretrain=0.6, features="reader:shapes", rescale=1.0)
-SHORT = dict(data="scenes", size=64, batch=8, steps=5_000, schedule=cosine)
+SHORT = dict(data="scenes", size=64, batch=8, steps=8_000, schedule=cosine)
 
 
 class SRGAN(System):
