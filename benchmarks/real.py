@@ -29,11 +29,12 @@ def row(name: str, model: sfumato.Model) -> str:
     """What was measured, as a line of a table."""
     assert model.path
     found = {r["metric"]: r for r in json.loads((model.path / "measures.json").read_text())}
-    fd, modes = found["frechet"], found.get("modes", {"values": {"modes": "–", "smallest share": float("nan")}})
+    fd, modes = found["frechet"], found.get("modes", {}).get("values", {})
+    classes, share = (modes["modes"], f"{modes['smallest share']:.1%}") if modes else ("–", "–")
     anchors = [f"{fd['anchors'][k]:.3g}" for k in ("two real halves", "the mean picture", "noise")]
     return (
         f"| {name} | {model.facts.size} px | {model.step:,} | {fd['values']['frechet']:.3g} | {' / '.join(anchors)} "
-        f"| {modes['values']['modes']} | {modes['values']['smallest share']:.1%} | `{fd['extractor']}` |"
+        f"| {classes} | {share} | `{fd['extractor']}` |"
     )
 
 
