@@ -35,7 +35,7 @@ Minutes = Annotated[float | None, typer.Option(help="Train for so long in all.")
 ExtractorName = Annotated[
     str | None,
     typer.Option(
-        help="Looked through to measure: reader:digits, reader:shapes, or squeezenet:, inception:, fid-inception:FILE."
+        help="Looked through to measure: reader:WORLD (built in), or squeezenet:, inception:, fid-inception:FILE."
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
