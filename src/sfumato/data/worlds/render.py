@@ -19,7 +19,7 @@ Paint = Array | Sequence[float]  # a colour in [0, 1]: (3,) for all objects or (
 
 INK = (0.15, 0.13, 0.20)
 LINE = 0.0032  # half the width of a line of ink, sides of the picture
-CHUNK = 2**19  # pixels drawn at a time: fewer cost more calls of NumPy, more leave the cache
+CHUNK = 2**20  # pixels drawn at a time: fewer cost more calls of NumPy, more leave the cache
 
 
 @dataclass
