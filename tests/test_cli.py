@@ -14,7 +14,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import sfumato
-from sfumato import catalog, cli
+from command import call
+from sfumato import catalog
 
 TRAIN = ["train", "dcgan", "--preset", "tiny", "--threads", "1", "--precision", "float32"]
 
@@ -32,20 +33,6 @@ def run(*words, cwd=None, check=0, **options):
     assert done.returncode == check, done.stdout + done.stderr
     assert "Traceback" not in done.stderr, done.stderr
     return done
-
-
-def call(capsys, *words, check=0):
-    """The same within this process, which saves importing torch again; what it printed."""
-    before = sys.argv
-    sys.argv = ["sfumato", *map(str, words)]
-    try:
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-    finally:
-        sys.argv = before
-    printed = capsys.readouterr()
-    assert (end.value.code or 0) == check, printed.out + printed.err
-    return printed.out + printed.err
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,13 @@
 """Pictures and folders measured, scores ranked, mistakes in one line."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from sfumato import cli
+from command import call
 from sfumato.errors import UserError
 from sfumato.metrics.quality import LPIPS, MEASURES, ssim
 from sfumato.metrics.quality.niqe import SHIPPED as NATURAL
@@ -24,18 +23,6 @@ def picture(h=164, w=192, noise=0.0, seed=0):
     return Image.fromarray(
         (waves + rng.normal(0, 4, waves.shape) + noise * rng.normal(0, 1, waves.shape)).clip(0, 255).astype(np.uint8)
     )
-
-
-def call(capsys, *words, check=0):
-    before, sys.argv = sys.argv, ["sfumato", *map(str, words)]
-    try:
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-    finally:
-        sys.argv = before
-    printed = capsys.readouterr()
-    assert (end.value.code or 0) == check, printed.out + printed.err
-    return printed.out + printed.err
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import csv
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,8 @@ import torch
 from PIL import Image
 
 import sfumato
-from sfumato import catalog, cli
+from command import execute
+from sfumato import catalog
 from sfumato.errors import UserError
 from sfumato.resample import imresize
 from sfumato.tasks import enlarge as page
@@ -183,28 +183,16 @@ def test_a_fault_in_a_tile_leaves_no_output(tmp_path, monkeypatch, where, compac
     assert len(calls) == 3 and [n for n in below(tmp_path) if n.startswith("out")] in ([], ["out/upscale.json"])
 
 
-def call(capsys, *words):
-    """The command line in this process: exit status and what was said."""
-    before, sys.argv = sys.argv, ["sfumato", *map(str, words)]
-    try:
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-    finally:
-        sys.argv = before
-    printed = capsys.readouterr()
-    return end.value.code or 0, printed.out, printed.err
-
-
 def test_the_command_line(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     picture(tmp_path / "a.png")
-    code, said, _ = call(capsys, "upscale", "a.png", "--scale", "3", "--out", "b.webp")
+    code, said, _ = execute(capsys, "upscale", "a.png", "--scale", "3", "--out", "b.webp")
     assert (code, said.strip()) == (0, "b.webp") and pixels(Path("b.webp")).shape == (33, 39, 3)
-    code, said, heard = call(capsys, "upscale", "a.png", "--quiet")
+    code, said, heard = execute(capsys, "upscale", "a.png", "--quiet")
     assert (code, said.strip(), heard) == (0, "a-x2.png", "")
     Path("large").mkdir()
-    assert call(capsys, "upscale", "a.png", "--out", "large")[1].strip() == str(Path("large/a.png"))
-    code, said, _ = call(capsys, "upscale", "--help")
+    assert execute(capsys, "upscale", "a.png", "--out", "large")[1].strip() == str(Path("large/a.png"))
+    code, said, _ = execute(capsys, "upscale", "--help")
     assert code == 0 and "any factor" in said and "--overlap" in said
 
 
@@ -242,7 +230,7 @@ def test_a_mistake_is_one_line(words, line, capsys, tmp_path, monkeypatch):
         system = catalog.build("dcgan", **catalog.preset(catalog.find("dcgan"), "tiny").hyper)
         write_model(Path(words[-1]), system, Facts("digits", 16, 1, (), "image"), 1, dict(system.state_dict()))
     before = below(tmp_path)
-    code, _, said = call(capsys, "upscale", *words)
+    code, _, said = execute(capsys, "upscale", *words)
     last = said.splitlines()[-1]
     assert code == 1 and last.startswith("sfumato: ") and line in last, said
     assert [n for n in below(tmp_path) if "tmp" in n or (n not in before and not n.startswith("large"))] == []
