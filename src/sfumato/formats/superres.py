@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
+from ..networks.compact import Compact, stack
 from ..networks.pretrained import weights
 from ..networks.reach import reach
 from ..networks.rrdb import rrdb_net
 from ..networks.superres import DIV2K, Residual, block, conv, shuffled
 from .ncnn import read_compact
-from .upscaler import Compact, Upscaler
+from .upscaler import Upscaler
 
 State = dict[str, Tensor]
 READ = "SRResNet of SRGAN, RRDBNet of ESRGAN and Real-ESRGAN, SRVGGNetCompact, EDSR"
@@ -192,11 +193,7 @@ def compact(state: State, path: Path, reduction: int = 1) -> Upscaler:
     last = highest(state, 1)
     scale = math.isqrt(len(state[f"body.{last}.weight"]) // channels)
 
-    def build() -> nn.Sequential:
-        layers = [layer for _ in range(last // 2 - 1) for layer in (conv(ch, ch), nn.PReLU(ch))]
-        return nn.Sequential(conv(channels, ch), nn.PReLU(ch), *layers, conv(ch, channels * scale**2))
-
-    body = filled(build, renamed(state, {r"body\.": ""}), path)
+    body = filled(lambda: stack(channels, ch, last // 2 - 1, scale), renamed(state, {r"body\.": ""}), path)
     if scale % reduction:
         raise UserError(f"{path}: it enlarges {scale} times, then reduces {reduction} times, which is not whole")
     network = Compact(body, scale, reduction)

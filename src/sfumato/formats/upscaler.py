@@ -28,21 +28,3 @@ class Upscaler(nn.Module):
         black, white = self.gives
         image = (image - black) * (2 / (white - black)) - 1
         return image[..., : self.scale * h, : self.scale * w].clamp(-1, 1)
-
-
-class Compact(nn.Module):
-    """The layers of SRVGGNetCompact beside an enlargement by repetition: (b, c, h, w) -> (b, c, s · h, s · w).
-
-    Wang, Xie, Dong & Shan, Real-ESRGAN, 2021 (github.com/xinntao/Real-ESRGAN). `reduction` is a last bicubic step.
-    """
-
-    def __init__(self, body: nn.Sequential, scale: int, reduction: int = 1) -> None:
-        super().__init__()
-        self.body, self.scale, self.reduction = body, scale, reduction
-
-    def forward(self, image: Tensor) -> Tensor:
-        """As the class says, the side divided by `reduction`."""
-        large = F.pixel_shuffle(self.body(image), self.scale) + F.interpolate(image, scale_factor=float(self.scale))
-        if self.reduction == 1:
-            return large
-        return F.interpolate(large, scale_factor=1 / self.reduction, mode="bicubic", align_corners=False)

@@ -8,7 +8,8 @@ networks of 3.4 (eq. 4), training of 4.1: P learns by errors of pixels, then G g
 Deviations: the rates stay what they are, where the paper halves P's every 200,000 iterations and G's and D's at 50,000,
 100,000, 200,000 and 300,000; "small" takes half a cosine. Features are compared by absolute differences, and pixels in
 [0, 1], as in the authors' code. D's score has no bias, which would cancel. The features of "small" are those of the
-small network that reads the built-in shapes.
+small network that reads the built-in shapes. "paper-compact" has the network of Real-ESRGAN's small models
+(2107.10833), without that paper's degradations; `sfumato upscale` comes with weights of "compact".
 """
 
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.optim import Adam, Optimizer
 
+from ...errors import nearest
+from ...networks.compact import compact_net
 from ...networks.pretrained.features import features
 from ...networks.rrdb import rrdb_net
 from ...networks.superres import pair, patches
@@ -41,12 +44,20 @@ class ESRGAN(System):
     presets = {
         "paper": Preset(),
         "paper-16": Preset(dict(blocks=16)),
+        "paper-compact": Preset(dict(network="compact", blocks=16)),
         "small": Preset(
             dict(
                 blocks=2, ch=24, growth=12, ch_d=16, patch=32, lr=1e-3, lr_gan=4e-4, pretrain=0.6,
                 features="reader:shapes", layer="conv5",
             ),
             dict(data="scenes", size=64, batch=8, steps=8_000, schedule=cosine),
+        ),
+        "compact": Preset(
+            dict(
+                network="compact", blocks=8, ch=48, ch_d=16, patch=64, lr=1e-3, lr_gan=2e-4, pretrain=0.7,
+                features="reader:shapes", layer="conv5",
+            ),
+            dict(data="scenes", size=128, batch=8, steps=12_000, schedule=cosine, ema=0.999),
         ),
         "tiny": Preset(
             dict(
@@ -65,7 +76,8 @@ class ESRGAN(System):
         adversarial: float = 5e-3,  # weight of the adversarial loss, the paper's λ
         pixels: float = 1e-2,  # weight of the errors of pixels, the paper's η
         pretrain: float = 5 / 7,  # share of the training that is P's
-        blocks: int = 23,  # residual-in-residual ones
+        network: str = "rrdb",  # or "compact", that of Real-ESRGAN's small models
+        blocks: int = 23,  # residual-in-residual ones; of "compact": convolutions
         ch: int = 64,  # channels between convolutions
         growth: int = 32,  # channels that each convolution of a dense block adds
         ch_d: int = 64,  # channels of D's first layer; twice as many at each halving of the side, at most 8 times
@@ -77,7 +89,11 @@ class ESRGAN(System):
         super().__init__()
         self.scale, self.features, self.layer, self.pretrain, self.patch = scale, features, layer, pretrain, patch
         self.adversarial, self.pixels, self.lr, self.lr_gan = adversarial, pixels, lr, lr_gan
-        self.P, self.G = (rrdb_net(channels, ch, blocks, growth, scale) for _ in range(2))
+        small = nearest(network, ("rrdb", "compact"), "network") == "compact"
+        self.P, self.G = (
+            compact_net(channels, ch, blocks, scale) if small else rrdb_net(channels, ch, blocks, growth, scale)
+            for _ in range(2)
+        )
         halvings = (patch // 4).bit_length() - 1  # to 4 px
         widths = [ch_d * min(2**k, 8) for k in range(halvings)]
         self.D = Discriminator(widths, patch, channels, kernel=4, hidden=100, bias=False)

@@ -1,0 +1,67 @@
+"""Train the networks that `sfumato upscale` comes with: `python benchmarks/upscale_weights.py KODAK`.
+
+KODAK is the folder of Kodak's 24 photographs, released for unrestricted use. They are cut into squares at three sizes,
+and a compact network learns from these for each scale (about 40 minutes of one core); every run resumes where it was
+stopped. `--steps` makes it shorter, to try it. What comes out lies in src/sfumato/networks/pretrained.
+"""
+
+import argparse
+from pathlib import Path
+
+from PIL import Image
+from safetensors.torch import save
+
+import sfumato
+from sfumato.networks import pretrained
+from sfumato.system import System
+from sfumato.tasks.train import resume
+
+RUNS = Path("runs/benchmark")
+SIDE = 128  # of the squares, pixels
+SIZES = (1.0, 0.7, 0.5)  # of the photographs
+
+
+def main() -> None:
+    """Cut, train, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photographs", type=Path)
+    parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument("--scales", type=int, nargs="+", default=[2, 4])
+    chosen = parser.parse_args()
+    tiles = cut(chosen.photographs, RUNS / "kodak-tiles")
+    for scale in chosen.scales:
+        folder = RUNS / f"upscale-x{scale}"
+        if (folder / "config.json").exists():
+            model = resume(folder, steps=chosen.steps)
+        else:
+            model = sfumato.train(
+                "esrgan", preset="compact", data=tiles, size=SIDE, scale=scale, patch=32 * scale, pretrain=1.0,
+                view=f"superres-x{scale}", steps=chosen.steps, evaluate=False, out=folder, threads=1,
+            )  # fmt: skip
+        write(model.system, Path(pretrained.__file__).parent / f"upscale_x{scale}.safetensors")
+
+
+def cut(photographs: Path, folder: Path) -> Path:
+    """Squares of the photographs at every size, as files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted(photographs.rglob("*.png")):
+        photograph = Image.open(path).convert("RGB")
+        for size in SIZES:
+            w, h = (round(size * side) for side in photograph.size)
+            small = photograph.resize((w, h), Image.Resampling.LANCZOS) if size < 1 else photograph
+            for top in range(0, h - SIDE + 1, SIDE):
+                for left in range(0, w - SIDE + 1, SIDE):
+                    square = small.crop((left, top, left + SIDE, top + SIDE))
+                    square.save(folder / f"{path.stem}-{size}-{top}-{left}.png")
+    return folder
+
+
+def write(system: System, path: Path) -> None:
+    """P's weights under the names of SRVGGNetCompact, which other programs read as well."""
+    state = system.P.state_dict()  # type: ignore[operator, union-attr]
+    path.write_bytes(save({k.removeprefix("network."): v.contiguous() for k, v in state.items()}))
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
