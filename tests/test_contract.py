@@ -199,7 +199,7 @@ ARROWS = {
     "data": {"data", "system", "resample", "errors"},
     "evaluation": {"metrics", "networks.pretrained", "system", "errors"},
     "catalog": {"systems", "system", "errors"},
-    "cli": {"tasks", "catalog", "errors"},
+    "cli": {"cli", "tasks", "catalog", "errors"},
     "formats": {"formats", "networks", "errors"},
     "resample": {"errors"},
 }
