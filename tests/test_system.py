@@ -1,6 +1,8 @@
+import pytest
 import torch
 
-from sfumato.system import Batch
+from sfumato.errors import UserError
+from sfumato.system import Batch, schedule_named
 
 IMAGE = torch.zeros(6, 1, 32, 32)
 
@@ -22,3 +24,20 @@ def test_no_noise_is_no_draw():
     quiet, other = Batch(image=IMAGE, seed=0), Batch(image=IMAGE, seed=0)
     assert quiet.noisy(IMAGE, 0.0) is IMAGE
     assert torch.equal(quiet.randn(1), other.randn(1))
+
+
+@pytest.mark.parametrize(
+    ("name", "progress", "factor"),
+    [("linear@0.5", 0.4, 1.0), ("linear@0.5", 0.75, 0.5), ("cosine@0.2", 0.6, 0.5), ("x0.1@0.5,0.75", 0.49, 1.0),
+     ("x0.1@0.5,0.75", 0.5, 0.1), ("x0.1@0.5,0.75", 0.9, 0.01), ("constant", 0.9, 1.0)],
+)  # fmt: skip
+def test_a_schedule_is_what_its_name_says(name, progress, factor):
+    schedule = schedule_named(name)
+    assert schedule(progress) == pytest.approx(factor)
+    assert schedule.__name__ == name
+
+
+@pytest.mark.parametrize("name", ["cosin", "x0.1@2", "linear@", "xx@0.5", "linear@0.1,0.2"])
+def test_another_name_of_a_schedule_is_an_error(name):
+    with pytest.raises(UserError, match="schedule"):
+        schedule_named(name)

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from .errors import UserError, nearest
+
 Losses = Mapping[str, Tensor | Mapping[str, Tensor]]  # player -> loss, or player -> {term: loss}
 Schedule = Callable[[float], float]  # progress in [0, 1] -> factor of the learning rate
 
@@ -27,6 +29,56 @@ def linear(progress: float) -> float:
 def cosine(progress: float) -> float:
     """Down to zero on half a cosine."""
     return 0.5 * (1.0 + cos(pi * progress))
+
+
+@dataclass(frozen=True)
+class Falls:
+    """The learning rate times a factor, once more at each of some shares of the training: `x0.5@0.4,0.8`."""
+
+    factor: float
+    at: tuple[float, ...]
+
+    def __call__(self, progress: float) -> float:
+        """As the class says."""
+        return self.factor ** sum(progress >= share for share in self.at)
+
+    @property
+    def __name__(self) -> str:
+        return f"x{self.factor:.6g}@{','.join(f'{share:.6g}' for share in self.at)}"
+
+
+@dataclass(frozen=True)
+class Late:
+    """The learning rate as it is, and another schedule for what is left after a share of the training: `linear@0.5`."""
+
+    schedule: Schedule
+    start: float
+
+    def __call__(self, progress: float) -> float:
+        """As the class says."""
+        return self.schedule(max(0.0, progress - self.start) / (1.0 - self.start))
+
+    @property
+    def __name__(self) -> str:
+        return f"{self.schedule.__name__}@{self.start:.6g}"
+
+
+def schedule_named(name: str) -> Schedule:
+    """The schedule called constant, linear, cosine, `linear@0.5`, `x0.1@0.5,0.75` …; UserError for any other name."""
+    plain = {f.__name__: f for f in (constant, linear, cosine)}
+    head, at, shares = name.partition("@")
+    try:
+        places = tuple(float(share) for share in shares.split(",")) if at else ()
+        fits = all(0 <= share < 1 for share in places)
+        if at and fits and head.startswith("x"):
+            return Falls(float(head.removeprefix("x")), places)
+        if at and fits and head in plain and len(places) == 1:
+            return Late(plain[head], *places)
+    except ValueError:
+        pass
+    if at:
+        raise UserError(f"schedule {name!r}: give linear@0.5 (falling after half), or x0.1@0.5,0.75 (a tenth at each)")
+    return plain[nearest(name, plain, "schedule")]
 
 
 @dataclass(frozen=True)

@@ -47,9 +47,13 @@ def measure(
 
 @app.command()
 def upscale(
-    pictures: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of them.", show_default=False)],
+    pictures: Annotated[
+        Path,
+        typer.Argument(metavar="IN", help="A picture, a film, a moving GIF, or a folder of them.", show_default=False),
+    ],
     out: Annotated[
-        Path | None, typer.Option(help="A picture or folder; the extension says the format. IN-x2 here if not given.")
+        Path | None,
+        typer.Option(help="A file, whose extension says the format, or a folder. IN-x2 here if not given."),
     ] = None,
     scale: Annotated[
         float | None, typer.Option(help="How many times larger, any number from 1; 2 or the network's if not given.")
@@ -58,7 +62,13 @@ def upscale(
         Path | None,
         typer.Option(help="A run, a model file, or a public checkpoint: SRGAN, ESRGAN, Real-ESRGAN, EDSR, ncnn."),
     ] = None,
-    like: Annotated[str | None, typer.Option(help="Without a network: bicubic (as MATLAB's), bilinear.")] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            help="photo (nearest to the truth), sharp (made-up detail), blend=0.3 (30 % of it), zero-shot (learns from "
+            "the picture), bicubic (as MATLAB's), bilinear."
+        ),
+    ] = None,
     tile: Annotated[
         int | None, typer.Option(help="Side of what is enlarged at a time, pixels; by free memory if not given.")
     ] = None,
@@ -66,19 +76,25 @@ def upscale(
         int | None, typer.Option(help="Pixels that a tile sees around it; all that the network can, if not too far.")
     ] = None,
     device: Device = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float32 or bfloat16; what is quickest and within 40 dB if not given.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Enlarge a picture, or a folder of them.
+    """Enlarge a picture, a film, or a folder of them.
 
     \b
     sfumato upscale photo.jpg --out big.png               twice as large
     sfumato upscale photo.jpg --scale 3.5 --out big.tif   any factor
+    sfumato upscale photo.jpg --like blend=0.3 --out big.png
     sfumato upscale photo.jpg --model RealESRGAN_x4plus.pth --out big.png
     sfumato upscale photos --model runs/00003-edsr-div2k --out large
+    sfumato upscale film.mp4 --out large.mp4              or large.mkv, large.gif, frames
 
     The network is applied until the picture is large enough, then bicubic makes the exact size.
     Depth (8 or 16 bits), alpha, greyscale, colour profile and EXIF are kept, and pictures are turned upright. A folder
-    keeps its names, lists what is broken in skipped.csv, and goes on where it stopped when the command is given again.
+    keeps its names and lists what is broken in skipped.csv. A film keeps its sound and the times of its frames. Either
+    goes on where it stopped when the command is given again.
     Tiles bound the memory; they give what the whole picture would where they overlap by all that the network sees.
     """
     from ..tasks.upscale import upscale as run
@@ -86,6 +102,6 @@ def upscale(
     done(
         run(
             pictures, scale=scale, out=out, model=model, like=like, tile=tile, overlap=overlap, device=device,
-            quiet=quiet,
+            precision=precision, quiet=quiet,
         )
     )  # fmt: skip

@@ -33,7 +33,10 @@ def train(
     view: Annotated[
         str | None, typer.Option(help="The shape of a batch: image, labelled, semi, caption, maps, paired …")
     ] = None,
-    schedule: Annotated[str | None, typer.Option(help="Of the learning rate: constant, linear, cosine.")] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(help="Of the learning rate: constant, linear, cosine, linear@0.5 (from half on), x0.1@0.5,0.75."),
+    ] = None,
     clip: Annotated[float | None, typer.Option(help="Ceiling of the gradient norm, 0 for none.")] = None,
     ema: Annotated[
         float | None, typer.Option(help="Decay of the averaged weights that are sampled from, 0 for none.")

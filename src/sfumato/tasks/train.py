@@ -13,20 +13,17 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
 from .. import catalog
-from .. import system as contract
 from ..data.batches import Batches
 from ..data.prepare import Pictures, prepare, write_skipped
 from ..data.views import VIEWS
 from ..errors import UserError, nearest
-from ..system import Recipe, System
+from ..system import Recipe, System, schedule_named
 from ..training import checkpoint, distributed
 from ..training.loop import Budget
 from ..training.machine import PRECISIONS, Choice, choose_device, prepare_machine
 from .model import Facts, Model, load
 from .running import run_to_end
 from .runs import command, new_run, read_config, versions, write_config
-
-SCHEDULES = {"constant": contract.constant, "linear": contract.linear, "cosine": contract.cosine}
 
 
 def train(
@@ -40,7 +37,7 @@ def train(
     images: int | None = None,
     minutes: float | None = None,
     view: str | None = None,
-    schedule: str | None = None,  # constant, linear or cosine
+    schedule: str | None = None,  # constant, linear, cosine, linear@0.5, x0.1@0.5,0.75
     clip: float | None = None,
     ema: float | None = None,
     metrics: tuple[str, ...] | None = None,
@@ -82,7 +79,7 @@ def train(
         clip=clip,
         ema=ema,
         metrics=metrics,
-        schedule=schedule and SCHEDULES[nearest(schedule, SCHEDULES, "schedule")],
+        schedule=schedule and schedule_named(schedule),
     )
     limited = steps is not None or (images is None and minutes is None)
     budget = Budget(recipe.steps if limited else None, images, minutes)
@@ -241,7 +238,7 @@ def _build(name: str, hyper: Mapping[str, Any]) -> System:
 
 def _recipe(config: Mapping[str, Any]) -> Recipe:
     held = {f.name: config["recipe"][f.name] for f in fields(Recipe)}
-    return Recipe(**held | {"schedule": SCHEDULES[held["schedule"]], "metrics": tuple(held["metrics"])})
+    return Recipe(**held | {"schedule": schedule_named(held["schedule"]), "metrics": tuple(held["metrics"])})
 
 
 def _check(recipe: Recipe, budget: Budget, micro: int) -> None:

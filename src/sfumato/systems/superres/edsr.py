@@ -5,8 +5,8 @@ https://arxiv.org/abs/1707.02921
 The single-scale network of sections 3.1 and 3.2 ("paper"), its baseline of 16 narrow blocks ("paper-baseline",
 table 1), training of section 4.2 with the L1 loss, and the self-ensemble EDSR+ of section 3.4.
 
-Deviations: the networks for x3 and x4 start from nothing, in the paper from the one for x2. The rate stays what it is,
-where the paper halves it every 200,000 iterations; "small" takes half a cosine.
+Deviations: the networks for x3 and x4 start from nothing, in the paper from the one for x2. "small" takes half a
+cosine.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from torch.optim import Adam, Optimizer
 
 from ...networks.superres import DIV2K, Residual, Shift, block, conv, pair, patches, self_ensemble, shuffled
 from ...objectives.pixels import l1
-from ...system import Batch, Losses, Paper, Preset, Recipe, System, cosine
+from ...system import Batch, Falls, Losses, Paper, Preset, Recipe, System, cosine
 
 
 class EDSR(System):
@@ -28,7 +28,7 @@ class EDSR(System):
         2017,
         "https://arxiv.org/abs/1707.02921",
     )
-    recipe = Recipe(data="div2k", size=480, batch=16, steps=300_000, view="superres-x2")
+    recipe = Recipe(data="div2k", size=480, batch=16, steps=300_000, view="superres-x2", schedule=Falls(0.5, (2 / 3,)))
     presets = {
         "paper": Preset(),
         "paper-x3": Preset(dict(scale=3, patch=144), dict(view="superres-x3")),

@@ -6,8 +6,7 @@ The multi-scale network of section 3.3 and figure 5 ("paper"), its baseline of 1
 training of section 4.2, and the self-ensemble MDSR+ of section 3.4.
 
 Deviations: the scales take turns, in the paper one is drawn for each iteration. The last convolution serves all scales,
-as in the authors' later code. The rate stays what it is, where the paper halves it every 200,000 iterations; "small"
-takes half a cosine.
+as in the authors' later code. "small" takes half a cosine.
 """
 
 from collections.abc import Iterator
@@ -33,7 +32,7 @@ from ...networks.superres import (
     trimmed,
 )
 from ...objectives.pixels import l1
-from ...system import Batch, Losses, Paper, Preset, Recipe, System, cosine
+from ...system import Batch, Falls, Losses, Paper, Preset, Recipe, System, cosine
 
 
 class Turnout(nn.ModuleDict):
@@ -55,7 +54,7 @@ class MDSR(System):
         2017,
         "https://arxiv.org/abs/1707.02921",
     )
-    recipe = Recipe(data="div2k", size=480, batch=16, steps=300_000, view="superres-x4")
+    recipe = Recipe(data="div2k", size=480, batch=16, steps=300_000, view="superres-x4", schedule=Falls(0.5, (2 / 3,)))
     presets = {
         "paper": Preset(),
         "paper-baseline": Preset(dict(blocks=16)),

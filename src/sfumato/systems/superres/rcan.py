@@ -5,8 +5,8 @@ https://arxiv.org/abs/1807.02758
 Residual in residual of section 3.2, channel attention of 3.3, blocks of 3.4, sizes of 3.5, training of 4.1, and the
 self-ensemble RCAN+ of section 4.1.
 
-Deviations: the networks for x3, x4 and x8 start from nothing, the authors' from the one for x2. The rate stays what it
-is, where the paper halves it every 200,000 iterations; "small" takes half a cosine.
+Deviations: the networks for x3, x4 and x8 start from nothing, the authors' from the one for x2. "small" takes half a
+cosine, where the paper halves the rate every 200,000 iterations.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from torch.optim import Adam, Optimizer
 
 from ...networks.superres import DIV2K, Residual, Shift, conv, pair, patches, self_ensemble, shuffled
 from ...objectives.pixels import l1
-from ...system import Batch, Losses, Paper, Preset, Recipe, System, cosine
+from ...system import Batch, Falls, Losses, Paper, Preset, Recipe, System, cosine
 
 
 class Attention(nn.Sequential):
@@ -36,6 +36,9 @@ def attentive(ch: int, reduction: int) -> Residual:
     return Residual(conv(ch, ch), nn.ReLU(), conv(ch, ch), Attention(ch, reduction))
 
 
+HALVED = Falls(0.5, (0.2, 0.4, 0.6, 0.8))
+
+
 class RCAN(System):
     """Groups of attentive blocks between two convolutions, then sub-pixel ones."""
 
@@ -45,7 +48,7 @@ class RCAN(System):
         2018,
         "https://arxiv.org/abs/1807.02758",
     )
-    recipe = Recipe(data="div2k", size=480, batch=16, steps=1_000_000, view="superres-x4")
+    recipe = Recipe(data="div2k", size=480, batch=16, steps=1_000_000, view="superres-x4", schedule=HALVED)
     presets = {
         "paper": Preset(),
         "paper-x2": Preset(dict(scale=2, patch=96), dict(view="superres-x2")),

@@ -6,10 +6,10 @@ Networks of section 2.1 and figure 4, losses of section 2.2 (eq. 3 to 6), traini
 first, then the game. The columns of table 1 are presets: "paper-srresnet" (MSE), "paper-srresnet-vgg22", with the total
 variation of section 3.3, "paper-srgan-mse", "paper-srgan-vgg22", and "paper" (VGG5.4); "small-…" likewise.
 
-Deviations: the rate stays what it is, where the paper divides it by ten for the last 100,000 iterations; "small" takes
-half a cosine. The paper's 1/12.75 for features was found for VGG's first weights; torchvision's give other scales. The
-features of "small" are those of the small network that reads the built-in shapes, VGG2.2 its second layer, VGG5.4 its
-fifth; for better ones give --features squeezenet:SOURCE or vgg19:SOURCE with --content.
+Deviations: "small" takes half a cosine, where the paper divides the rate by ten for the last 100,000 iterations. The
+paper's 1/12.75 for features was found for VGG's first weights; torchvision's give other scales. The features of "small"
+are those of the small network that reads the built-in shapes, VGG2.2 its second layer, VGG5.4 its fifth; for better
+ones give --features squeezenet:SOURCE or vgg19:SOURCE with --content.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ from ...networks.vgg_style import Discriminator
 from ...objectives.adversarial import logistic_d, nonsaturating_g, wins
 from ...objectives.perceptual import distance
 from ...objectives.pixels import mse, total_variation
-from ...system import Batch, Losses, Paper, Preset, Recipe, System, cosine
+from ...system import Batch, Falls, Losses, Paper, Preset, Recipe, System, constant, cosine
 
 SMALL = dict(blocks=4, ch=24, ch_d=16, patch=48, lr=1e-3, pretrain=0.6, features="reader:shapes", rescale=1.0)
 SHORT = dict(data="scenes", size=64, batch=8, steps=8_000, schedule=cosine)
@@ -39,14 +39,17 @@ class SRGAN(System):
         2016,
         "https://arxiv.org/abs/1609.04802",
     )
-    recipe = Recipe(data="imagenet", size=192, batch=16, steps=1_200_000, view="superres-x4")
+    recipe = Recipe(
+        data="imagenet", size=192, batch=16, steps=1_200_000, view="superres-x4", schedule=Falls(0.1, (11 / 12,))
+    )
     presets = {
         "paper": Preset(),
         "paper-srgan-vgg22": Preset(dict(content="relu2_2")),
         "paper-srgan-mse": Preset(dict(content="mse")),
-        "paper-srresnet": Preset(dict(content="mse", adversarial=0.0), dict(steps=1_000_000)),
+        "paper-srresnet": Preset(dict(content="mse", adversarial=0.0), dict(steps=1_000_000, schedule=constant)),
         "paper-srresnet-vgg22": Preset(
-            dict(content="relu2_2", adversarial=0.0, variation=2e-8, pretrain=0.0), dict(steps=1_000_000)
+            dict(content="relu2_2", adversarial=0.0, variation=2e-8, pretrain=0.0),
+            dict(steps=1_000_000, schedule=constant),
         ),
         "small": Preset(SMALL | dict(content="relu5"), SHORT),
         "small-srgan-vgg22": Preset(SMALL | dict(content="relu2"), SHORT),
@@ -79,13 +82,8 @@ class SRGAN(System):
     ) -> None:
         super().__init__()
         self.scale, self.content, self.features, self.rescale = scale, content, features, rescale
-        self.adversarial, self.variation, self.pretrain, self.patch, self.lr = (
-            adversarial,
-            variation,
-            pretrain,
-            patch,
-            lr,
-        )
+        self.adversarial, self.variation, self.pretrain = adversarial, variation, pretrain
+        self.patch, self.lr = patch, lr
         self.G = nn.Sequential(
             conv(channels, ch, 9),
             nn.PReLU(),

@@ -5,8 +5,8 @@ https://arxiv.org/abs/1511.04587
 The residual network of section 3.1 on luma, chroma by bicubic. Every patch is of a scale of its own (section 3.2,
 multi-scale); loss, momentum, weight decay and gradients clipped to ±θ / learning rate as in sections 3.2 and 5.2.
 
-Deviations: patches are drawn at random instead of cut on a grid. The paper leaves θ open. The rate stays what it is,
-where the paper divides it by ten every twenty epochs of eighty; "small" takes half a cosine.
+Deviations: patches are drawn at random instead of cut on a grid. The paper leaves θ open. "small" takes half
+a cosine, where the paper divides the rate by ten every twenty epochs of eighty.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from torch.optim import SGD, Optimizer
 
 from ...networks.superres import conv, enlarge, luma, normal, numbers, pair, patches, shrink, trimmed, with_luma
 from ...objectives.pixels import squared_error
-from ...system import Batch, Losses, Paper, Preset, Recipe, System, cosine
+from ...system import Batch, Falls, Losses, Paper, Preset, Recipe, System, cosine
 
 
 class VDSR(System):
@@ -31,7 +31,9 @@ class VDSR(System):
         2015,
         "https://arxiv.org/abs/1511.04587",
     )
-    recipe = Recipe(data="bsd", size=264, batch=64, steps=9_960, view="superres-x2")
+    recipe = Recipe(
+        data="bsd", size=264, batch=64, steps=9_960, view="superres-x2", schedule=Falls(0.1, (1 / 4, 1 / 2, 3 / 4))
+    )
     presets = {
         "paper": Preset(),
         "small": Preset(
