@@ -13,8 +13,8 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
-from pages import record
 
+from pages import record
 from sfumato.data.worlds import Faces, Scenes
 from sfumato.data.worlds.truth import scene_truth
 
