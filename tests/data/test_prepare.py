@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from samples import encoded, photo, png, tar, zipped
 
-from sfumato.data import cache
+from sfumato.data import cache, room
 from sfumato.data import prepare as prepare_module
 from sfumato.data.decode import Fitting
 from sfumato.data.folder import Folder
@@ -115,7 +115,7 @@ def test_large_sets_are_mapped(folder, monkeypatch):
 @pytest.mark.parametrize("where", ["before", "while writing"])
 def test_a_full_disk_is_one_clear_line(folder, monkeypatch, where):
     if where == "before":
-        monkeypatch.setattr(cache.shutil, "disk_usage", lambda p: type("Usage", (), {"free": 1000})())
+        monkeypatch.setattr(room.shutil, "disk_usage", lambda p: type("Usage", (), {"free": 1000})())
     else:
 
         def full(*args):

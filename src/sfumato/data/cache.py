@@ -9,15 +9,12 @@ import hashlib
 import json
 import os
 import secrets
-import shutil
 import struct
 import sys
-import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -26,6 +23,7 @@ import numpy as np
 
 from ..errors import UserError
 from .decode import VERSION, BrokenError, Decoded, Fitting, decode, strict_pillow
+from .room import ADVICE, make_room, no_space, touch
 from .source import Item, Source
 
 Progress = Callable[[int, int | None], None]  # pictures done, and of how many if that is known
@@ -74,18 +72,16 @@ def packed(source: Source, fitting: Fitting, folder: Path | None = None, progres
     key = hashlib.blake2b(settings.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
     path = folder / f"{key}.pictures"
     content = _load(path, fitting.size)
+    touch(path)
     if content is None:
         try:
             _write(path, source, fitting, progress)
         except OSError as e:
-            raise UserError(f"the cache {folder} cannot be written ({e.strerror or e}); {_ADVICE}") from None
+            raise UserError(f"the cache {folder} cannot be written ({e.strerror or e}); {ADVICE}") from None
         content = _load(path, fitting.size)
         if content is None:
-            raise UserError(f"the cache file {path} is damaged as soon as it is written; {_ADVICE}")
+            raise UserError(f"the cache file {path} is damaged as soon as it is written; {ADVICE}")
     return content
-
-
-_ADVICE = "set SFUMATO_CACHE to a folder on a disk with space"
 
 
 def _load(path: Path, size: int) -> Packed | None:
@@ -120,9 +116,8 @@ def _load(path: Path, size: int) -> Packed | None:
 
 def _write(path: Path, source: Source, fitting: Fitting, progress: Progress | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path.parent)
     count = source.count()
-    _check_space(path.parent, (count or 0) * fitting.size**2 * (fitting.channels or 1))
+    make_room(path.parent, (count or 0) * fitting.size**2 * (fitting.channels or 1))
     temporary = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     content = Packed()
     try:
@@ -141,7 +136,7 @@ def _write(path: Path, source: Source, fitting: Fitting, progress: Progress | No
     except OSError as e:
         if e.errno == errno.ENOSPC:
             needed = max(count or 0, len(content.names)) * fitting.size**2 * 3
-            raise UserError(_no_space(path.parent, needed)) from None
+            raise UserError(no_space(path.parent, needed)) from None
         raise
     finally:
         temporary.unlink(missing_ok=True)
@@ -223,25 +218,3 @@ def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
             chunk, cost = [], 0
     if chunk:
         yield chunk
-
-
-def _check_space(folder: Path, needed: int) -> None:
-    if needed > shutil.disk_usage(folder).free:
-        raise UserError(_no_space(folder, needed))
-
-
-def _no_space(folder: Path, needed: int) -> str:
-    free = shutil.disk_usage(folder).free
-    return f"the decoded pictures need about {_mb(needed)} in {folder}, where {_mb(free)} are free; {_ADVICE}"
-
-
-def _mb(n: int) -> str:
-    return f"{n / 1e9:.1f} GB" if n >= 1e9 else f"{n / 1e6:.1f} MB"
-
-
-def _sweep(folder: Path) -> None:
-    """Remove temporaries of runs that were killed: those nobody has touched for a day."""
-    for path in folder.glob(".*.tmp"):
-        with suppress(OSError):
-            if time.time() - path.stat().st_mtime > 86_400:
-                path.unlink()
