@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -56,6 +57,12 @@ def _without_common(paths: list[list[str]]) -> list[list[str]]:
     while depth < min(len(first), len(last)) and first[depth] == last[depth]:
         depth += 1
     return [path[depth:] for path in paths]
+
+
+def clip_of(name: str) -> str:
+    """What all frames of a clip are held out by: `walk.mp4` of walk.mp4#00012, `walk/f.png` of walk/f0012.png."""
+    film, _, frame = name.rpartition("#")
+    return film if film and frame.isdigit() else re.sub(r"\d+(?=\.\w+$)", "", name)
 
 
 def held_out(name: str, fraction: float) -> bool:

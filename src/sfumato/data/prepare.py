@@ -3,7 +3,7 @@
 import csv
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import UserError, nearest
 from .cache import Packed, Progress, packed
 from .decode import OBLONG, REMARKS, WHITE, Colour, Fit, Fitting
-from .labels import assign, from_folders, held_out, read_labels
+from .labels import assign, clip_of, from_folders, held_out, read_labels
 from .source import Source, plain
 from .sources import LOOKED_FOR, open_source
 from .truth import Truth, Unknown
@@ -109,7 +109,7 @@ def prepare(
     if not content.names:
         raise UserError(nothing_in(source.name, content))
     whole = arranged(source, content, labels)
-    rows, notes = _rows(whole, split, holdout)
+    rows, notes = _rows(whole, split, holdout, clip_of if source.kind == "clips" else str)
     chosen = whole.labels[rows]
     names = tuple(content.names[i] for i in rows.tolist())
     images = _take(content.images, rows)
@@ -175,7 +175,7 @@ def _labels_of(content: Packed, labels: Path | None, notes: list[str]) -> dict[s
     return found or None
 
 
-def _rows(whole: Arranged, split: Split, holdout: float) -> tuple[np.ndarray, list[str]]:
+def _rows(whole: Arranged, split: Split, holdout: float, unit: Callable[[str], str]) -> tuple[np.ndarray, list[str]]:
     """Indices of a split's pictures, and notes for the log."""
     own = bool((whole.splits == "test").any())
     if own:
@@ -190,7 +190,7 @@ def _rows(whole: Arranged, split: Split, holdout: float) -> tuple[np.ndarray, li
                 f"{whole.source} has no test split: put pictures in train/ and test/ folders, or hold out a fraction"
             )
         return np.flatnonzero(whole.splits == "train"), []
-    test = np.array([held_out(name, holdout) for name in whole.names])
+    test = np.array([held_out(unit(name), holdout) for name in whole.names])
     rows = np.flatnonzero(test if split == "test" else ~test)
     if not len(rows):
         raise UserError(f"holding out {holdout:g} of {len(whole.names)} pictures leaves none to {split} on")

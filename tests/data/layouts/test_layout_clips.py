@@ -242,3 +242,15 @@ def test_pictures_alone_show_what_clips_are(tmp_path):
     (tmp_path / "a.png").write_bytes(encoded(photo()))
     with pytest.raises(UserError, match=r"'clips'.*walk\.mp4, walk\.gif, or a folder of numbered frames"):
         Batches(prepare(tmp_path, size=8, view="clips"), view="clips", batch=1)
+
+
+def test_the_frames_of_a_clip_are_held_out_together(tmp_path):
+    for k in range(8):
+        (tmp_path / f"{k}.gif").write_bytes(gif(9))
+        for i in range(9):
+            path = tmp_path / f"walk{k}" / f"f{i:03}.png"
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(np.full((16, 16, 3), 8 * k + i, np.uint8)).save(path)
+    kept, held = (prepare(tmp_path, size=16, view="clips", holdout=0.5, split=s).names for s in ("train", "test"))
+    clips = [{name.partition("#")[0].partition("/")[0] for name in names} for names in (kept, held)]
+    assert clips[0] and clips[1] and not clips[0] & clips[1]
