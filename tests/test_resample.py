@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from sfumato import resample as page
 from sfumato.resample import imresize, resampling
 
 SUPERRES = Path(__file__).parents[1] / "../shared/data/superres"
@@ -93,6 +94,42 @@ def test_bytes_are_rounded_after_each_direction():
     expected = (x.double() @ resampling(12, 3, 0.25).T + 0.5).floor().clamp(0, 255)
     expected = (resampling(16, 12, 0.75) @ expected + 0.5).floor().clamp(0, 255)
     assert torch.equal(columns_first, expected.to(torch.uint8))
+
+
+def test_matrices_are_kept_and_fit_for_autograd_whoever_asked_first(monkeypatch):
+    page._kept.cache_clear()
+    x = noise(2, 3, 12, 10).float()
+    with torch.inference_mode():
+        first = imresize(x, 0.5)
+    asked = []
+    monkeypatch.setattr(page, "resampling", lambda *given, **options: asked.append(given))
+    learned = x.clone().requires_grad_()
+    again = imresize(learned, 0.5)
+    again.square().sum().backward()
+    assert not asked and torch.equal(first, again.detach()) and learned.grad is not None
+    assert page._kept.cache_info().currsize == 2
+    monkeypatch.undo()
+    monkeypatch.setattr(page, "KEPT", 10)
+    assert torch.equal(imresize(x, 0.5), first) and page._kept.cache_info().hits == 2, "large ones are made anew"
+
+
+def test_what_is_kept_is_of_one_size_kernel_and_type():
+    x = noise(1, 1, 9, 9)
+    for options in (dict(), dict(kernel="bilinear"), dict(edge="repeat"), dict(antialias=False)):
+        for scale in (0.5, 0.51, 2.0):
+            expected = resampling(9, math.ceil(9 * scale), scale, **options)
+            assert torch.equal(imresize(x, scale, **options), expected @ x @ expected.T) or scale < 1
+            torch.testing.assert_close(imresize(x, scale, **options), expected @ x @ expected.T)
+            assert imresize(x.float(), scale, **options).dtype == torch.float32
+
+
+def test_stays_float32_under_autocast():
+    x = noise(1, 3, 16, 16).float()
+    expected = imresize(x, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(imresize(x, 2), expected)
+        half = imresize(x.bfloat16(), 2)
+    assert half.dtype == torch.float32 and torch.equal(half, imresize(x.bfloat16().float(), 2))
 
 
 def test_mistakes():

@@ -1,6 +1,7 @@
 """Resampling that agrees with MATLAB's `imresize`, on which the published tables of super-resolution rest."""
 
 import math
+from functools import lru_cache
 from typing import Literal
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 Kernel = Literal["bicubic", "bilinear"]
 Edge = Literal["mirror", "repeat"]
+KEPT = 1 << 20  # numbers of a matrix, at most, to be kept for the next call
 
 
 def imresize(
@@ -24,7 +26,8 @@ def imresize(
     With `scale`, sides become ⌈scale · side⌉; with `size`, exactly (h', w'). A reduction widens the kernel by the
     factor unless `antialias` is off. Beyond its edge a picture is mirrored, as MATLAB does today, or its last pixel
     repeated, as it did when the tables of Set5 and Set14 were made. What MATLAB gives for bytes, rounded after the
-    first of the two directions as well as at the end, is given for uint8 images; their result is uint8.
+    first of the two directions as well as at the end, is given for uint8 images; their result is uint8. Floats of less
+    than 32 bits give float32, and autocast changes nothing.
     Raises ValueError unless exactly one of `scale` and `size` is given and asks for one pixel at least.
     """
     if (scale is None) == (size is None):
@@ -36,15 +39,29 @@ def imresize(
     if min(*size, *sides) < 1:
         raise ValueError(f"imresize can't make {size[0]}×{size[1]} pixels of {sides[0]}×{sides[1]}")
     rounded = images.dtype == torch.uint8
-    result = images.double() if rounded else images
+    result = images.double() if rounded else images.to(torch.promote_types(images.dtype, torch.float32))
     scales = [scale or m / n for m, n in zip(size, sides, strict=True)]
-    for axis in sorted((0, 1), key=scales.__getitem__):  # the smaller scale first, which leaves less to do
-        weights = resampling(sides[axis], size[axis], scales[axis], kernel=kernel, antialias=antialias, edge=edge)
-        weights = weights.to(result)
-        result = weights @ result if axis == 0 else result @ weights.T
-        if rounded:
-            result = result.add_(0.5).floor_().clamp_(0, 255)
+    held = type(images) is Tensor  # and not what a tracer passes, which must not outlive it
+    with torch.autocast(images.device.type, enabled=False):
+        for axis in sorted((0, 1), key=scales.__getitem__):  # the smaller scale first, which leaves less to do
+            make = _kept if held and sides[axis] * size[axis] <= KEPT else _matrix
+            shape = sides[axis], size[axis], scales[axis], kernel, antialias, edge
+            weights = make(*shape, result.dtype, result.device)
+            result = weights @ result if axis == 0 else result @ weights.T
+            if rounded:
+                result = result.add_(0.5).floor_().clamp_(0, 255)
     return result.to(torch.uint8) if rounded else result
+
+
+def _matrix(
+    n: int, m: int, scale: float, kernel: Kernel, antialias: bool, edge: Edge, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """`resampling` as a product needs it; no matter who asks first, fit to be used by autograd later."""
+    with torch.inference_mode(False):
+        return resampling(n, m, scale, kernel=kernel, antialias=antialias, edge=edge).to(device, dtype)
+
+
+_kept = lru_cache(maxsize=32)(_matrix)
 
 
 def resampling(

@@ -10,7 +10,8 @@ from sfumato.networks.reach import reach
 from sfumato.networks.superres import conv
 from sfumato.resample import imresize
 from sfumato.tasks import enlarge as page
-from sfumato.tasks.enlarge import Method, enlarge, passes, tiling
+from sfumato.tasks.enlarge import enlarge, passes, tiling
+from sfumato.tasks.method import Method
 from sfumato.tasks.photo import Photo
 from sfumato.tasks.tiles import Held, Networked, Resampled, free_memory, ramp, tiles
 

@@ -1,22 +1,30 @@
 """The verb: one picture, folders, and everything that can be wrong, in one line each."""
 
 import csv
+import io
 import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 import sfumato
 from command import execute
 from sfumato import catalog
 from sfumato.errors import UserError
+from sfumato.formats.winograd import WinogradDense
+from sfumato.networks.rrdb import rrdb_net
 from sfumato.resample import imresize
 from sfumato.tasks import enlarge as page
+from sfumato.tasks import method as methods
 from sfumato.tasks import upscale as verb
 from sfumato.tasks.model import Facts, write_model
+from sfumato.training.machine import Choice
 
 NUMBERS = np.random.default_rng(0).integers(0, 256, (11, 13, 3), dtype=np.uint8)
 
@@ -37,6 +45,14 @@ def bicubic(numbers, size):
     return imresize(x, size=size).clamp(0, 255).round().movedim(0, -1).numpy().astype(np.uint8)
 
 
+@pytest.fixture(autouse=True)
+def weights(tmp_path_factory, monkeypatch):
+    """The folder of the weights that come with sfumato, empty."""
+    folder = tmp_path_factory.mktemp("weights")
+    monkeypatch.setattr(methods.pretrained, "__file__", str(folder / "__init__.py"))
+    return folder
+
+
 @pytest.fixture(scope="module")
 def edsr(tmp_path_factory):
     """A model file of a system that enlarges, untrained."""
@@ -47,14 +63,18 @@ def edsr(tmp_path_factory):
     return path
 
 
+def compact_state(seed, scale=2):
+    generator = torch.Generator().manual_seed(seed)
+    shapes = {"body.0": (4, 3, 3, 3), "body.1": (4,), "body.2": (3 * scale**2, 4, 3, 3)}
+    state = {f"{k}.weight": torch.randn(*s, generator=generator) * 0.1 for k, s in shapes.items()}
+    return state | {f"{k}.bias": torch.zeros(s[0]) for k, s in shapes.items() if len(s) == 4}
+
+
 @pytest.fixture(scope="module")
 def compact(tmp_path_factory):
     """A public checkpoint."""
-    shapes = {"body.0": (4, 3, 3, 3), "body.1": (4,), "body.2": (12, 4, 3, 3)}
-    state = {f"{k}.weight": torch.randn(*s) * 0.1 for k, s in shapes.items()}
-    state |= {f"{k}.bias": torch.zeros(s[0]) for k, s in shapes.items() if len(s) == 4}
     path = tmp_path_factory.mktemp("compact") / "x2.pth"
-    torch.save({"params": state}, path)
+    torch.save({"params": compact_state(0)}, path)
     return path
 
 
@@ -88,15 +108,114 @@ def test_models_of_ours_and_of_others(tmp_path, edsr, compact):
     assert large.shape == (33, 39, 3)
 
 
-def test_shipped_weights_are_taken_when_they_are_there(tmp_path, monkeypatch, edsr, capsys):
-    monkeypatch.setattr(page.pretrained, "__file__", str(tmp_path / "__init__.py"))
-    assert page.shipped(2) is None
-    (tmp_path / "upscale_x2.safetensors").write_bytes(edsr.read_bytes())
-    assert page.shipped(2) == page.shipped(4) == tmp_path / "upscale_x2.safetensors"
+def test_shipped_weights_are_taken_when_they_are_there(tmp_path, weights, edsr, capsys):
+    assert methods.shipped(2) is None
+    (weights / "upscale_x2.safetensors").write_bytes(edsr.read_bytes())
+    assert methods.shipped(2) == methods.shipped(4) == weights / "upscale_x2.safetensors"
     sfumato.upscale(picture(tmp_path / "a.png"), out=tmp_path / "b.png", device="cpu")
     assert "edsr" in capsys.readouterr().err
-    (tmp_path / "upscale_x4.safetensors").touch()
-    assert page.shipped(3).name == "upscale_x4.safetensors" and page.shipped(2).name == "upscale_x2.safetensors"
+    for name in ("upscale_x4", "upscale_x2_sharp"):
+        (weights / f"{name}.safetensors").touch()
+    assert [methods.shipped(n).name for n in (2, 3)] == ["upscale_x2.safetensors", "upscale_x4.safetensors"]
+    assert [methods.shipped(n, "sharp").name for n in (2, 3)] == ["upscale_x2_sharp.safetensors"] * 2
+
+
+def test_photo_sharp_and_what_lies_between(tmp_path, weights, capsys):
+    states = {"": compact_state(0), "_sharp": compact_state(1)}
+    for name, state in states.items():
+        save_file(state, weights / f"upscale_x2{name}.safetensors")
+    a = picture(tmp_path / "a.png")
+
+    def by(like):
+        return pixels(sfumato.upscale(a, like=like, out=tmp_path / "b.png", device="cpu"))
+
+    default = pixels(sfumato.upscale(a, out=tmp_path / "b.png", device="cpu"))
+    photo, sharp, between = by("photo"), by("sharp"), by("blend=0.3")
+    assert "30% of upscale_x2_sharp.safetensors" in capsys.readouterr().err
+    assert (photo == default).all() and (photo != sharp).any()
+    assert (by("blend=0") == photo).all() and (by("blend=1") == sharp).all()
+    mixed = {k: 0.7 * v + 0.3 * states["_sharp"][k] for k, v in states[""].items()}
+    torch.save(mixed, tmp_path / "mixed.pth")
+    expected = pixels(sfumato.upscale(a, model=tmp_path / "mixed.pth", out=tmp_path / "c.png", device="cpu"))
+    assert np.abs(between.astype(int) - expected).max() <= 1 and (between != photo).any()
+
+
+def test_networks_that_differ_are_not_blended(tmp_path, weights):
+    save_file(compact_state(0), weights / "upscale_x2.safetensors")
+    save_file(compact_state(0, scale=4), weights / "upscale_x2_sharp.safetensors")
+    with pytest.raises(UserError, match="not the same network"):
+        sfumato.upscale(picture(tmp_path / "a.png"), like="blend=0.5", out=tmp_path / "b.png")
+
+
+@pytest.mark.parametrize(("scale", "factor", "size"), [(1, 2, (11, 13)), (2.5, 3, (28, 32)), (4, 4, (44, 52))])
+def test_zero_shot_learns_from_the_whole_picture_and_bicubic_makes_the_size(tmp_path, monkeypatch, scale, factor, size):
+    asked = []
+
+    def zero_shot(colour, times, *, advance):
+        asked.append((tuple(colour.shape), times, torch.is_inference_mode_enabled()))
+        advance(1.0)
+        return colour.repeat_interleave(times, -1).repeat_interleave(times, -2)
+
+    monkeypatch.setattr("sfumato.tasks.zeroshot.zero_shot", zero_shot)
+    out = sfumato.upscale(
+        picture(tmp_path / "a.png"), scale=scale, like="zero-shot", out=tmp_path / "b.png", device="cpu", tile=5
+    )
+    assert asked == [((1, 3, 11, 13), factor, False)]
+    repeated = NUMBERS.repeat(factor, 0).repeat(factor, 1)
+    assert np.abs(pixels(out).astype(int) - bicubic(repeated, size)).max() <= 1
+
+
+def test_another_precision_is_used_where_it_pays_and_stays_faithful(tmp_path, monkeypatch, compact, capsys):
+    a = picture(tmp_path / "a.png")
+
+    def by(**options):
+        found = pixels(sfumato.upscale(a, model=compact, out=tmp_path / "b.png", device="cpu", **options))
+        return found, capsys.readouterr().err
+
+    exact, said = by(precision="float32")
+    assert "bfloat16" not in said
+    asked, said = by(precision="bfloat16")
+    assert "in bfloat16" in said and 0 < np.abs(asked.astype(int) - exact).max() <= 8
+    monkeypatch.setattr(methods, "choose_precision", lambda device, asked: Choice("bfloat16", "a test"))
+    assert (by()[0] == asked).all()
+    monkeypatch.setattr(methods, "FAITHFUL", 200.0)
+    found, said = by()
+    assert (found == exact).all() and "bfloat16" not in said
+    monkeypatch.undo()
+    with pytest.raises(UserError, match="emulated on a CPU"):
+        by(precision="float16")
+
+
+def test_dense_blocks_go_by_winograd_where_it_pays(tmp_path, monkeypatch):
+    network = rrdb_net(3, 8, 1, 4, 4)
+    names = {"0": "conv_first", "1.1": "conv_body", "3": "conv_up1", "6": "conv_up2", "8": "conv_hr", "10": "conv_last"}
+    state = {}
+    for key, value in network.state_dict().items():
+        path, kind = key.rsplit(".", 1)
+        block = path.split(".")
+        name = names.get(path) or f"body.0.rdb{int(block[2]) + 1}.conv{int(block[5]) + 1}"
+        state[f"{name}.{kind}"] = value
+    torch.save(state, tmp_path / "rrdb.pth")
+    a, found = picture(tmp_path / "a.png"), []
+    for capability, precision in (("DEFAULT", None), ("AVX2", None), ("AVX2", "bfloat16")):
+        monkeypatch.setattr(methods, "get_cpu_capability", lambda capability=capability: capability)
+        made = methods.choose_method(tmp_path / "rrdb.pth", device="cpu", precision=precision)
+        dense = made.network.__self__.network.modules() if precision is None else []
+        found.append(sum(isinstance(layer, WinogradDense) for layer in dense))
+        if precision is None:
+            out = sfumato.upscale(a, model=tmp_path / "rrdb.pth", out=tmp_path / "b.png", device="cpu")
+            found.append(pixels(out).astype(int))
+        else:
+            assert made.words.endswith("in bfloat16")
+    assert found[0] == 0 and found[2] == 3 and np.abs(found[1] - found[3]).max() <= 1
+
+
+def test_fidelity_is_psnr():
+    def constant(value):
+        return lambda x: torch.full_like(x, value)
+
+    assert methods.fidelity(constant(0.2), constant(0.0), 3, torch.device("cpu")) == pytest.approx(20.0)
+    assert methods.fidelity(constant(0.2), constant(torch.nan), 1, torch.device("cpu")) == -np.inf
 
 
 def test_alpha_is_enlarged_apart(tmp_path, compact):
@@ -164,23 +283,83 @@ def test_results_inside_the_source_are_not_enlarged_again(tmp_path):
 
 
 @pytest.mark.parametrize("where", ["one", "folder"])
-def test_a_fault_in_a_tile_leaves_no_output(tmp_path, monkeypatch, where, compact):
-    source, out = folder(tmp_path)
-    picture(source / "a.png", np.zeros((40, 40, 3), np.uint8))
+@pytest.mark.parametrize("position", [*range(4), None])
+def test_a_fault_in_any_tile_leaves_the_whole_picture_or_none(tmp_path, monkeypatch, where, position, compact):
+    source, out = tmp_path / "in", tmp_path / "out"
+    picture(source / "a.png", np.random.default_rng(2).integers(0, 256, (40, 40, 3), dtype=np.uint8))
+    expected = pixels(sfumato.upscale(source / "a.png", model=compact, out=tmp_path / "expected.png", device="cpu"))
     calls = []
     part = page.Networked.part
 
     def faulty(self, box):
         calls.append(box)
-        if len(calls) == 3:
+        if len(calls) - 1 == position:
             raise RuntimeError("a fault")
         return part(self, box)
 
     monkeypatch.setattr(page.Networked, "part", faulty)
     given = (source / "a.png", out / "a.png") if where == "one" else (source, out)
+    if position is None:
+        sfumato.upscale(given[0], out=given[1], model=compact, tile=20, device="cpu")
+        assert len(calls) == 4 and (pixels(out / "a.png") == expected).all()
+        return
     with pytest.raises(RuntimeError, match="a fault"):
         sfumato.upscale(given[0], out=given[1], model=compact, tile=20, device="cpu")
-    assert len(calls) == 3 and [n for n in below(tmp_path) if n.startswith("out")] in ([], ["out/upscale.json"])
+    assert [n for n in below(tmp_path) if n.startswith("out")] in ([], ["out/upscale.json"])
+
+
+def bomb(side=60_000):
+    """A PNG whose header asks for more pixels than there are."""
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+    parts = [struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def truncated():
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(buffer, "JPEG")
+    return buffer.getvalue()[:-700]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "why"),
+    [
+        ("half.jpg", truncated(), "truncated"),
+        ("bomb.png", bomb(), "over the limit"),
+        ("text.png", b"dear diary\n" * 50, "not a picture"),
+        ("empty.png", b"", "empty file"),
+        ("text.mp4", b"dear diary\n" * 50, "not a film"),
+    ],
+)
+def test_a_bad_file_is_one_line_and_leaves_nothing(capsys, tmp_path, name, data, why):
+    (tmp_path / name).write_bytes(data)
+    out = tmp_path / ("out.mp4" if name.endswith(".mp4") else "out.png")
+    code, _, said = execute(capsys, "upscale", tmp_path / name, "--out", out)
+    last = said.splitlines()[-1]
+    assert code == 1 and last.startswith("sfumato: ") and f"{name} can't be read: " in last and why in last
+    assert below(tmp_path) == [name]
+
+
+def test_one_pixel_becomes_more(tmp_path):
+    one = picture(tmp_path / "a.png", np.full((1, 1, 3), 77, np.uint8))
+    assert (pixels(sfumato.upscale(one, scale=3, out=tmp_path / "b.png")) == np.full((3, 3, 3), 77)).all()
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="nothing is read-only to an administrator")
+def test_a_folder_that_is_read_only_is_one_line(capsys, tmp_path):
+    picture(tmp_path / "a.png")
+    (tmp_path / "locked").mkdir(mode=0o555)
+    code, _, said = execute(capsys, "upscale", tmp_path / "a.png", "--out", tmp_path / "locked" / "b.png")
+    assert code == 1 and "could not write" in said.splitlines()[-1] and "Permission denied" in said
+
+
+def test_what_cannot_be_written_is_one_line(capsys, tmp_path):
+    """A file stands where the folder should be, which an administrator cannot write into either."""
+    picture(tmp_path / "a.png")
+    (tmp_path / "file").touch()
+    code, _, said = execute(capsys, "upscale", tmp_path / "a.png", "--out", tmp_path / "file" / "b.png")
+    assert code == 1 and said.splitlines()[-1].startswith("sfumato: could not write")
 
 
 def test_the_command_line(tmp_path, capsys, monkeypatch):
@@ -199,7 +378,12 @@ def test_the_command_line(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["none.png"], "no picture or folder none.png"),
+        (["none.png"], "no picture, film or folder none.png"),
+        (["a.png", "--like", "photo"], "the weights of --like photo do not come with"),
+        (["a.png", "--like", "blend=0.3"], "the weights of --like photo do not come with"),
+        (["a.png", "--like", "blend=2"], "a number from 0 to 1, as in blend=0.3"),
+        (["a.png", "--like", "blend"], "a number from 0 to 1, as in blend=0.3"),
+        (["a.png", "--like", "zero-shut"], "did you mean zero-shot"),
         (["a.png", "--scale", "0.5"], "--scale is 0.5"),
         (["a.png", "--scale", "nan"], "--scale is nan"),
         (["a.png", "--scale", "100"], "--scale is 100"),

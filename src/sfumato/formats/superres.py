@@ -2,12 +2,11 @@
 
 import math
 import re
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..errors import UserError
 from ..networks.compact import Compact, stack
@@ -15,12 +14,11 @@ from ..networks.pretrained import weights
 from ..networks.reach import reach
 from ..networks.rrdb import rrdb_net
 from ..networks.superres import DIV2K, Residual, block, conv, shuffled
+from .fused import fused
 from .ncnn import read_compact
+from .states import READ, State, interpolated, tensors
 from .upscaler import Upscaler
 
-State = dict[str, Tensor]
-READ = "SRResNet of SRGAN, RRDBNet of ESRGAN and Real-ESRGAN, SRVGGNetCompact, EDSR"
-WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model")
 OTHERS = {
     r"residual_group|attn|\.mlp\.": "a transformer (SwinIR, HAT)",
     r"body\.\d+\.body\.\d+\.body\.": "RCAN",
@@ -30,51 +28,37 @@ OTHERS = {
 }
 
 
-def read_upscaler(path: str | Path) -> Upscaler:
+def read_upscaler(path: str | Path, other: str | Path | None = None, share: float = 0.0) -> Upscaler:
     """A public checkpoint (.pth, .pt, .safetensors, or ncnn's .param with the .bin beside it) as a network.
 
-    Nothing in it can run. Raises UserError if it is missing, damaged, or of a network that is not read.
+    With `other`, a checkpoint of the same network, its weights count for `share` and the first one's for the rest
+    (Wang et al., ESRGAN, 2018, section 3.4). Nothing in them can run. Raises UserError if a file is missing, damaged,
+    or of a network that is not read, or if the two are of different ones.
     """
     path = Path(path)
-    if path.suffix in (".param", ".bin") and path.with_suffix(".param").exists():
-        state, reduction = read_compact(path.with_suffix(".param"))
-        found = compact(state, path, reduction)
-    else:
-        state = tensors(path)
-        layout = next((f for key, f in LAYOUTS.items() if key in state), None)
-        if layout is None:
-            raise UserError(_unknown(path, state))
-        try:
-            found = layout(state, path)
-        except (IndexError, KeyError, ValueError, RuntimeError) as e:
-            why = " ".join(str(e).split())[:120]
-            raise UserError(
-                f"{path} looks like {layout.__name__}, but its tensors do not fit together: {why}"
-            ) from None
+    state, reduction = _state(path)
+    if other is not None:
+        state = interpolated(state, _state(Path(other))[0], share, f"{path} and {other}")
+    layout = next((f for key, f in LAYOUTS.items() if key in state), None)
+    if layout is None:
+        raise UserError(_unknown(path, state))
+    try:
+        found = compact(state, path, reduction) if layout is compact else layout(state, path)
+    except (IndexError, KeyError, ValueError, RuntimeError) as e:
+        why = " ".join(str(e).split())[:120]
+        raise UserError(f"{path} looks like {layout.__name__}, but its tensors do not fit together: {why}") from None
     found.eval().requires_grad_(False)
-    found.reach = reach(found.upscale, found.channels).pixels
+    seen = reach(found.upscale, found.channels)
+    found.reach, found.memory = seen.pixels, seen.memory
+    fused(found.network)
     return found
 
 
-def tensors(path: Path) -> State:
-    """The tensors of a checkpoint by name, out of the wrappers that projects put around them. Raises UserError."""
-    if not path.is_file():
-        raise UserError(f"there is no checkpoint {path}")
-    if path.suffix == ".safetensors":
-        state: object = weights.read(path)
-    else:
-        try:
-            with warnings.catch_warnings(action="ignore"):  # about old pickles, which are refused or read all the same
-                state = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception:  # what torch raises for a damaged file is anybody's guess
-            raise UserError(f"{path} is damaged or holds code; only files of tensors are read") from None
-    while isinstance(state, Mapping) and (wrapper := next((k for k in WRAPPERS if k in state), None)):
-        state = state[wrapper]
-    if not isinstance(state, Mapping) or not state or not all(isinstance(v, Tensor) for v in state.values()):
-        raise UserError(f"{path} holds no state dict of tensors; {READ} are read")
-    if sum(v.numel() * v.element_size() for v in state.values()) > 2 * path.stat().st_size + 1_000_000:
-        raise UserError(f"{path}: its tensors claim to be larger than the file; it is damaged or hostile")
-    return {str(k).removeprefix("module."): v for k, v in state.items()}
+def _state(path: Path) -> tuple[State, int]:
+    """The tensors of a file, and by how much the network's result is reduced at the end."""
+    if path.suffix in (".param", ".bin") and path.with_suffix(".param").exists():
+        return read_compact(path.with_suffix(".param"))
+    return tensors(path), 1
 
 
 def _unknown(path: Path, state: State) -> str:

@@ -10,6 +10,7 @@ class Upscaler(nn.Module):
     """A public network as sfumato uses it: images in [-1, 1], sides of any length."""
 
     reach: int | None  # how far it sees on each side, pixels of its input; None: the whole picture
+    memory: float  # bytes at the peak for each pixel of its input
 
     def __init__(
         self, name: str, network: nn.Module, scale: int, channels: int, takes: Range, gives: Range, multiple: int = 1

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,20 @@ from .. import catalog
 from ..data.batches import Batches
 from ..data.cache import default_folder
 from ..data.prepare import Pictures, prepare
-from ..errors import UserError
+from ..errors import UserError, nearest
 from ..evaluation import evaluate as measure
 from ..evaluation import observe
-from ..metrics import Result, frechet_distance
+from ..metrics import METRICS, Result, frechet_distance
+from ..metrics.paired import PAIRED, measure_pairs
 from ..networks.pretrained import Extractor, worlds
 from ..networks.pretrained import extractor as find_extractor
+from ..system import Upscales
 from ..training.checkpoint import write_text
 from .model import Model
 from .runs import read_config
 
+PAIRS = 16  # pictures that are enlarged at a time
+LEAST = 32  # pixels of their side from which they are compared with what they were, if not asked for
 SEED = 20_000  # of the images drawn to be measured, apart from those of the sample grids
 
 
@@ -42,12 +47,14 @@ def evaluate(
     """Measure n images of a model against the held-out pictures of its data, or all of them where none are held out.
 
     Prints a table and writes it to `out`, or measures.json in the model's run folder. For the Fréchet distance the
-    table has anchors: two halves of the real pictures, their mean picture, and noise. Raises UserError.
+    table has anchors: two halves of the real pictures, their mean picture, and noise. What a system that enlarges makes
+    of n of these pictures is also compared with them, "psnr" and "ssim", beside bicubic. Raises UserError.
     """
     real, reference = reference_pictures(model, data)
     look = reader(model, extractor, sha256)
     look.to(model.device)
-    names = tuple(metrics or _fitting(model, look))
+    names = tuple(nearest(name, (*METRICS, *PAIRED), "metric") for name in metrics or _fitting(model, look))
+    drawn, paired = [k for k in names if k in METRICS], [k for k in names if k in PAIRED]
 
     def sample(first: int, count: int) -> tuple[Tensor, Tensor | None]:
         images, labels = zip(*model.draw(first, count, seed=SEED + seed), strict=True)
@@ -56,9 +63,9 @@ def evaluate(
     def reals() -> Iterator[tuple[Tensor, Tensor | None]]:
         return ((b.image, None) for b in Batches(real, batch=250).epoch())
 
-    results = measure(
-        sample, reals(), names, look, n=n, cache=default_folder(), reference=reference, fingerprint=real.fingerprint
-    )
+    known: dict[str, Any] = dict(cache=default_folder(), reference=reference, fingerprint=real.fingerprint)
+    results = measure(sample, reals(), drawn, look, n=n, **known) if drawn else []
+    results += _enlarged(model, real, paired, n, reference) if paired else []
     anchors = _anchors(reals(), look, seed) if "frechet" in names else {}
     path = Path(out) if out else model.path / "measures.json" if model.path and model.path.is_dir() else None
     if path:
@@ -74,7 +81,22 @@ def _fitting(model: Model, look: Extractor) -> tuple[str, ...]:
     same = look.classes == model.facts.classes
     own = catalog.find(model.name).recipe.metrics
     known = ("modes",) * same + ("class-accuracy",) * (same and model.asks_label)
-    return tuple(dict.fromkeys(own + known))
+    pairs = tuple(PAIRED) if _enlarges(model) and model.facts.size >= LEAST else ()
+    return tuple(dict.fromkeys(own + known + pairs))
+
+
+def _enlarges(model: Model) -> bool:
+    """Whether its view makes pictures smaller, and the system makes them large again."""
+    return isinstance(model.system, Upscales) and model.facts.view.startswith("superres")
+
+
+def _enlarged(model: Model, real: Pictures, names: Sequence[str], n: int, reference: str) -> list[Result]:
+    """What n pictures become that are made smaller and enlarged again."""
+    if not (isinstance(model.system, Upscales) and _enlarges(model)):
+        raise UserError(f"the measure {names[0]!r} needs a system that enlarges pictures, and {model.name} does not")
+    batches = Batches(real, view=model.facts.view, batch=min(PAIRS, n), device=model.device).epoch()
+    pairs = ((batch.image, batch.low) for batch in islice(batches, max(1, n // PAIRS)))
+    return measure_pairs(model.system.upscale, pairs, names, reference)
 
 
 def reference_pictures(model: Model, data: str | Path | None = None) -> tuple[Pictures, str]:
@@ -104,6 +126,8 @@ def reader(model: Model, name: str | None, sha256: str | None = None) -> Extract
 def _anchors(real: Iterator[tuple[Tensor, Tensor | None]], look: Extractor, seed: int) -> dict[str, float]:
     """Fréchet distances that tell what a number means: of two real halves, of the mean picture, of noise."""
     images = torch.cat([x.cpu() for x, _ in real][:ANCHORED])
+    if len(images) < 4:  # of which halves have no covariance
+        return {}
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
     halves = [observe(images[i], look).features for i in order.chunk(2)]
     everything = torch.cat(halves)
@@ -131,10 +155,8 @@ def _print(model: Model, results: Sequence[Result], anchors: dict[str, float]) -
             for name, value in anchors.items():
                 table.add_row(f"  of {name}", "", f"{value:.4g}")
     console.print(table)
-    r = results[0]
-    console.print(
-        f"extractor {r.extractor} ({r.sha256[:12]}), {r.resize}; "
-        f"{r.n_fake:,} images against {r.n_real:,}: {r.reference}"
-    )
+    for r in {r.extractor: r for r in reversed(results)}.values():
+        how = f"extractor {r.extractor} ({r.sha256[:12]}), {r.resize}" if r.sha256 else r.extractor
+        console.print(f"{how}; {r.n_fake:,} images against {r.n_real:,}: {r.reference}")
     for text in dict.fromkeys(w for r in results for w in r.warnings):
         console.print(f"! {text}", markup=False)

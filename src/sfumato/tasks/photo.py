@@ -3,7 +3,8 @@
 import contextlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -155,19 +156,28 @@ def check_output(path: Path, height: int, width: int) -> str:
 
 
 def write_photo(photo: Photo, path: Path) -> None:
-    """Write a picture under a temporary name and rename it. Raises UserError if it can't be written."""
+    """Write a picture whole or not at all. Raises UserError if it can't be written."""
     h, w = photo.colour.shape[:2]
     form = check_output(path, h, w)
+    with new_file(path) as temporary, temporary.open("w+b") as f:
+        try:
+            _write(photo, form, f)
+        except ValueError as e:
+            raise UserError(f"could not write {path}: {e}") from None
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """A temporary name for a file, which is renamed if all went well. Raises UserError if it can't be written."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w+b") as f:
-            _write(photo, form, f)
-            f.flush()
+        yield temporary
+        with temporary.open("rb") as f:
             os.fsync(f.fileno())
         temporary.replace(path)
-    except (OSError, ValueError) as e:
-        raise UserError(f"could not write {path}: {getattr(e, 'strerror', None) or e}") from None
+    except OSError as e:
+        raise UserError(f"could not write {path}: {e.strerror or e}") from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -184,10 +194,7 @@ def _write(photo: Photo, form: str, f: Any) -> None:
             texts = {tag: text for tag, text in (photo.exif or {}).items() if isinstance(text, str)}
             write_tiff(f, pixels, photo.profile, texts)
         return
-    photo = eight_bits(photo)
-    if form in ("JPEG", "BMP") and photo.alpha is not None:
-        share = photo.alpha / np.float32(255)
-        photo = replace(photo, colour=(photo.colour * share + 255 * (1 - share) + 0.5).astype(np.uint8), alpha=None)
+    photo = on_white(photo) if form in ("JPEG", "BMP") else eight_bits(photo)
     pixels = photo.colour if photo.alpha is None else np.concatenate([photo.colour, photo.alpha], 2)
     options: dict[str, Any] = {"icc_profile": photo.profile} if photo.profile and form != "BMP" else {}
     options |= {"exif": exif} if exif and form != "BMP" else {}
@@ -202,6 +209,15 @@ def eight_bits(photo: Photo) -> Photo:
         return photo
     alpha = None if photo.alpha is None else _eight(photo.alpha)
     return replace(photo, colour=_eight(photo.colour), alpha=alpha)
+
+
+def on_white(photo: Photo) -> Photo:
+    """The picture with 8 bits a channel and nothing that shows through."""
+    photo = eight_bits(photo)
+    if photo.alpha is None:
+        return photo
+    share = photo.alpha / np.float32(255)
+    return replace(photo, colour=(photo.colour * share + 255 * (1 - share) + 0.5).astype(np.uint8), alpha=None)
 
 
 def _eight(numbers: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Train a system on pictures: from a name and a source to a run folder with a model, samples, measures and a report."""
 
 import platform
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, fields, replace
@@ -69,13 +70,14 @@ def train(
     known = catalog.hyperparameters(cls)
     for k in hyper:
         nearest(k, known, f"option or hyperparameter of {system}")
+    proposed = replace(cls.recipe, **chosen.recipe)
     recipe = _chosen_recipe(
-        replace(cls.recipe, **chosen.recipe),
+        proposed,
         data=data and str(data),
         size=size,
         batch=batch,
         steps=steps,
-        view=view,
+        view=view or _at_scale(proposed.view, hyper.get("scale")),
         clip=clip,
         ema=ema,
         metrics=metrics,
@@ -188,6 +190,11 @@ def _chosen_recipe(recipe: Recipe, **given: Any) -> Recipe:
     nearest(recipe.view, VIEWS, "view")
     path = Path(recipe.data)
     return replace(recipe, data=str(path.resolve())) if path.exists() else recipe
+
+
+def _at_scale(view: str, scale: Any) -> str:
+    """The view of pictures that are as many times smaller as the system enlarges, where that is asked for."""
+    return view if scale is None else re.sub(r"-x\d+$", f"-x{scale}", view)
 
 
 def _machine(device: str | None, precision: str | None, threads: int | None) -> tuple[torch.device, dict[str, Choice]]:
