@@ -20,6 +20,12 @@ def image(pictures: Pictures, draw: Draw) -> dict[str, Tensor]:
     return {"image": images(pictures, draw.rows, draw)}
 
 
+def restoration(pictures: Pictures, draw: Draw) -> dict[str, Tensor]:
+    """image (b, c, h, w) and clean (b, c, h, w), the same once more: for systems that spoil it to have it restored."""
+    found = images(pictures, draw.rows, draw)
+    return {"image": found, "clean": found}
+
+
 def labelled(pictures: Pictures, draw: Draw) -> dict[str, Tensor]:
     """image (b, c, h, w) and label (b,) int64."""
     return {"image": images(pictures, draw.rows, draw), "label": tensor(pictures.labels[draw.rows], draw)}
