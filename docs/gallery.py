@@ -21,15 +21,16 @@ GROUPS = {
     "Pairs": ("paired-map", "paired-edges", "paired-night", "paired"),
     "Two domains without pairs": ("unpaired-night", "unpaired-dusk", "unpaired-ink", "unpaired-old", "unpaired"),
     "Objects and places": ("objects",),
-    "Clips": ("clips",),
+    "Clips": ("clips", "rendered-x2", "rendered-x4"),
     "Enlarging": ("superres-x2", "superres-x3", "superres-x4", "superres-x8"),
+    "Restoring": ("restoration",),
 }
 SHOWN = {  # by view: which world, how many pictures, the seed
     "people": ("faces", 4, 3), "keypoints": ("faces", 8, 2), "unpaired-old": ("faces", 6, 0), "maps": ("scenes", 6, 9),
     "unpaired-night": ("scenes", 6, 5), "unpaired-dusk": ("scenes", 6, 2), "unpaired-ink": ("scenes", 6, 0),
     "objects": ("scenes", 6, 8), "clips": ("faces", 1, 5), "factors": ("scenes", 4, 6), "caption": ("scenes", 8, 9),
     "superres-x2": ("faces", 4, 0), "superres-x3": ("faces", 4, 1), "superres-x4": ("faces", 4, 2),
-    "superres-x8": ("faces", 4, 4),
+    "superres-x8": ("faces", 4, 4), "rendered-x2": ("scenes", 1, 11), "rendered-x4": ("scenes", 1, 3),
 }  # fmt: skip
 ALSO = {"clips-scenes": ("clips", "scenes", 1, 11), "maps-faces": ("maps", "faces", 6, 1)}  # further pictures of a view
 

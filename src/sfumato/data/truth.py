@@ -32,6 +32,7 @@ FIELDS: Mapping[str, str] = {
     "ink": "the same picture, drawn in ink: uint8 (n, size, size, channels)",
     "clip": "frames from this picture on, of which it is the first: uint8 (n, FRAMES, size, size, channels)",
     "motion": "of a clip: float32 (n, FRAMES, size, size, 2), pixels right and down until the next frame",
+    "back": "of a clip: float32 (n, FRAMES, size, size, 2), pixels right and down to where it was in the frame before",
     "clip depth": "of a clip: float32 (n, FRAMES, size, size), metres",
 }
 

@@ -11,6 +11,7 @@ from .paper import FAINT, GAP, INK, PAPER, SMALL, font
 
 WIDTH = 600  # pixels of a legend
 DISC = 44  # pixels across
+ARROWS = ("motion", "back")  # fields that lead from each pixel to another: (b, t, 2, h, w)
 
 
 def legends(batch: Batch, truth: Truth) -> list[Image.Image]:
@@ -23,7 +24,7 @@ def legends(batch: Batch, truth: Truth) -> list[Image.Image]:
         found.append(_depth(truth.near))
     if "normals" in batch:
         found.append(_disc(_sphere(), "normals: red to the right, green up, blue to the viewer"))
-    if "motion" in batch:
+    if any(name in batch for name in ARROWS):
         found.append(
             _disc(_wheel(), f"motion: the hue is its direction, full colour {fastest(batch):.1f} pixels a frame")
         )
@@ -32,7 +33,8 @@ def legends(batch: Batch, truth: Truth) -> list[Image.Image]:
 
 def fastest(batch: Batch) -> float:
     """What motion is drawn in full colour, pixels a frame: what one in 200 exceeds, and half a pixel at least."""
-    return max(0.5, float(np.quantile(batch.motion.square().sum(dim=2).sqrt().numpy(), 0.995)))
+    arrows = next(batch.fields[name] for name in ARROWS if name in batch)
+    return max(0.5, float(np.quantile(arrows.square().sum(dim=2).sqrt().numpy(), 0.995)))
 
 
 def _classes(names: list[str], colours: np.ndarray) -> Image.Image:

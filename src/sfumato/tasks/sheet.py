@@ -14,12 +14,18 @@ from ..data.text import decode
 from ..data.truth import Truth
 from ..system import Batch
 from . import shades
-from .legends import fastest, legends
+from .legends import ARROWS, fastest, legends
 from .paper import GAP, PAPER, Heading, Row, card, enlarged, table
 
 SIDE = 80  # pixels at least, to which small pictures are enlarged
 POINT = (230, 60, 60)
-MOST = {"clips": 2, "people": 4, "factors": 4}  # pictures, or 8, if nobody says how many
+MOST = {
+    "clips": 2,
+    "rendered-x2": 2,
+    "rendered-x4": 2,
+    "people": 4,
+    "factors": 4,
+}  # pictures, or 8, if nobody says how many
 COLUMNS, CARDS, PEOPLE = 8, 4, 7  # fields, cards, and pictures of one person, side by side
 _SHADES = {
     "edges": shades.edges, "depth": shades.depth, "normals": shades.normals, "matte": shades.matte,
@@ -39,7 +45,7 @@ def sheet(pictures: Pictures, view: str, n: int | None = None, seed: int = 0) ->
     rows: Sequence[Row]
     if view == "people" and feed.survey is not None:
         rows = _people(pictures, batch, feed.survey, zoom)
-    elif view == "clips":
+    elif "clip" in batch:
         headings, rows = _clips(batch, zoom)
     elif "labelled" not in batch and any(v.ndim == 1 or k == "caption" for k, v in batch.fields.items()):
         rows = _cards(pictures, batch, zoom)
@@ -77,11 +83,12 @@ def _clips(batch: Batch, zoom: int) -> tuple[Sequence[Heading], Sequence[Row]]:
     """A strip of frames for each field of each picture."""
     rows: list[Row] = []
     for i in range(batch.n):
-        for name in ("clip", "motion", "depth", "low"):
+        for name in ("clip", *ARROWS, "depth", "low"):
             if name in batch:
                 some = batch.fields[name][i]
-                moving = name == "motion"
-                values = shades.motion(some, fastest(batch)) if moving else _SHADES.get(name, shades.pictures)(some)
+                values = (
+                    shades.motion(some, fastest(batch)) if name in ARROWS else _SHADES.get(name, shades.pictures)(some)
+                )
                 rows.append((name, enlarged(values, zoom * batch.clip.shape[-1] // some.shape[-1])))
         rows.append(("", ()))
     return [(f"frame {k}", "") for k in range(batch.clip.shape[1])], rows[:-1]

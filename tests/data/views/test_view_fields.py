@@ -233,8 +233,10 @@ def test_what_is_mirrored_is_mirrored_everywhere(world, view):
     straight, turned = (fields(world, view, np.arange(5), flip) for flip in (False, True))
     for name, value in straight.items():
         expected = value.flip(-1) if value.ndim > 2 else value
-        if name in ("motion", "normals"):
-            expected = expected * torch.tensor([-1, 1] if name == "motion" else [-1, 1, 1]).view(-1, 1, 1)
+        if name in ("motion", "back", "normals"):
+            expected = expected * torch.tensor([-1, 1, 1] if name == "normals" else [-1, 1]).view(-1, 1, 1)
+        if name == "jitter":
+            expected = value * torch.tensor([-1, 1])
         if name not in ("keypoints", "boxes"):
             assert torch.equal(turned[name], expected), name
 

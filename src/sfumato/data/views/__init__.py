@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...errors import UserError, nearest
 from ..prepare import Pictures
-from . import domains, facts, maps, superres
+from . import domains, facts, frames, maps, superres
 from .draw import Draw
 from .facts import labelled_rows
 
@@ -44,6 +44,8 @@ VIEWS: Mapping[str, View] = {
     "normals": View(maps.normals, ("normals",)),
     "keypoints": View(maps.keypoints, ("keypoints", "boxes")),
     "clips": View(maps.clips, ("clip",)),
+    "rendered-x2": View(frames.x2, ("clip", "clip depth", "back")),
+    "rendered-x4": View(frames.x4, ("clip", "clip depth", "back")),
     "objects": View(domains.objects, ("matte", "empty")),
     "paired": View(domains.paired, ("source",)),
     "paired-map": View(domains.paired_map, ("semantic",)),
@@ -58,6 +60,7 @@ VIEWS: Mapping[str, View] = {
     "superres-x3": View(superres.x3),
     "superres-x4": View(superres.x4),
     "superres-x8": View(superres.x8),
+    "restoration": View(facts.restoration),
 }
 
 

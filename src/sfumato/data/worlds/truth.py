@@ -19,7 +19,7 @@ from .world import World
 
 REMEMBERED = 2**15  # pictures whose sentences are kept
 MAPS = ("semantic", "instance", "edges", "depth", "normals", "matte", "keypoints", "boxes")
-CLIPS = {"clip": "image", "motion": "motion", "clip depth": "depth"}
+CLIPS = {"clip": "image", "motion": "motion", "clip depth": "depth", "back": "motion"}
 _STYLES: dict[str, dict[str, str | float]] = {"painted": {"style": "painted"}, "ink": {"style": "ink"}}
 
 SCENE_PALETTE = np.array([
@@ -65,7 +65,7 @@ class WorldTruth:
         f = self._known(names)
         found = self._maps(f, size) if any(name in MAPS for name in fields) else {}
         if any(name in CLIPS for name in fields):
-            found |= self._clips(f["index"], size)
+            found |= self._clips(f["index"], [name for name in fields if name in CLIPS], size)
         for name in fields:
             if name in self.variants:
                 found[name] = self._grey(self.world.render(self.world.vary(f, **self.variants[name]), size).image)
@@ -84,11 +84,17 @@ class WorldTruth:
             "boxes": boxes,
         }
 
-    def _clips(self, indices: Array, size: int) -> dict[str, Array]:
-        seen = self.world.clip(indices, FRAMES, size)
-        seen.image = self._grey(seen.image)
-        values = {name: getattr(seen, attribute) for name, attribute in CLIPS.items()}
-        return {name: v.reshape(len(indices), FRAMES, *v.shape[1:]) for name, v in values.items() if v is not None}
+    def _clips(self, indices: Array, names: Sequence[str], size: int) -> dict[str, Array]:
+        """What is asked of clips: drawn once, or twice if both motions are."""
+        found: dict[str, Array] = {}
+        for motion in [name for name in ("motion", "back") if name in names] or ["motion"]:
+            seen = self.world.clip(indices, FRAMES, size, back=motion == "back")
+            seen.image = self._grey(seen.image)
+            for name in names:
+                if name == motion or CLIPS[name] != "motion":
+                    values = getattr(seen, CLIPS[name])
+                    found[name] = values.reshape(len(indices), FRAMES, *values.shape[1:])
+        return found
 
     def _grey(self, images: Array) -> Array:
         """Pictures with as many channels as the source was prepared with."""

@@ -63,19 +63,21 @@ class World(ABC):
 
         return in_parts(some, len(f["index"]), size, self.threads)
 
-    def clip(self, index: int | Array, frames: int, size: int) -> Rendered:
+    def clip(self, index: int | Array, frames: int, size: int, *, back: bool = False) -> Rendered:
         """`frames` pictures of each index, one index after the other, 12 a second, with the truth.
 
-        The `motion` of each picture leads to the next, that of the last to one more.
+        The `motion` of each picture leads to the next, that of the last to one more; or, asked for `back`, to where
+        everything was in the one before, that of the first to one before it.
         """
         start = self.factors(np.atleast_1d(index))
-        times = [self.at(start, t / FRAMES) for t in range(frames + 1)]
-        now, after = (
-            {name: np.stack([f[name] for f in some], axis=1).reshape(-1, *values.shape[1:])
+        times = [self.at(start, t / FRAMES) for t in range(-back, frames + 1 - back)]
+        some = (times[1:], times[:-1]) if back else (times[:-1], times[1:])
+        now, other = (
+            {name: np.stack([f[name] for f in part], axis=1).reshape(-1, *values.shape[1:])
              for name, values in start.items()}
-            for some in (times[:-1], times[1:])
+            for part in some
         )  # fmt: skip
-        return self.render(now, size, nearer=after)
+        return self.render(now, size, nearer=other)
 
     def known(self, given: Array | Factors) -> Factors:
         """Factors, of indices too."""
