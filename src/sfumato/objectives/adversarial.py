@@ -86,6 +86,35 @@ def interpolated(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor,
         return (slope.flatten(1).norm(dim=1) - 1).square().mean()
 
 
+def r1(critic: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
+    """|gradient of the critic|² at each real picture: (b, c, h, w) -> (b,). Mescheder et al., 2018, eq. 9.
+
+    https://arxiv.org/abs/1801.04406. In float32 whatever the precision around it. The loss is γ / 2 times its mean.
+    """
+    with torch.autocast(real.device.type, enabled=False):
+        x = real.detach().float().requires_grad_()
+        (slope,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+        return slope.square().flatten(1).sum(1)
+
+
+def consistency(before: Tensor, after: Tensor) -> Tensor:
+    """How much scores change when their pictures are augmented, squared: (b,), (b,) -> (b,).
+
+    Zhao et al., 2020, section 2. https://arxiv.org/abs/2002.04724
+    """
+    return (before - after).square()
+
+
+def lazy(lr: float, betas: tuple[float, float], every: int) -> tuple[float, tuple[float, float]]:
+    """Adam's rate and momenta where a regulariser takes a step of its own every so many iterations.
+
+    Each to the power, or times, c = k / (k + 1), so that a round moves as far as without the additional step.
+    Karras et al., 2019, appendix B. https://arxiv.org/abs/1912.04958
+    """
+    c = every / (every + 1) if every > 1 else 1.0
+    return lr * c, (betas[0] ** c, betas[1] ** c)
+
+
 def wins(real: Tensor, fake: Tensor) -> Tensor:
     """How often the discriminator ranks a real above a fake, in [0, 1]: half is a draw, one means that it has won."""
     return (real > fake).float().mean()
