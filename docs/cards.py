@@ -55,7 +55,7 @@ def card(name: str, cls: type[System]) -> str:
         f"| `--{k.replace('_', '-')}` | {p.default} | {comments[k].replace('|', chr(92) + '|')} |"
         for k, p in catalog.hyperparameters(cls).items()
     ]
-    data = next((p.recipe["data"] for k, p in cls.presets.items() if k.startswith("small")), r.data)
+    data = next((p.recipe.get("data", r.data) for k, p in cls.presets.items() if k.startswith("small")), r.data)
     picture = [f"![Images drawn by the preset small, not chosen]({name}.png)\n"] * (HOME / f"{name}.png").exists()
     return "\n".join(
         [
@@ -84,17 +84,34 @@ def settings(values: Any) -> str:
 SHOWN = {"class accuracy": "class accuracy", "code ↔ class": "code ↔ class", "accuracy on held-out digits": "accuracy"}
 
 
+PAGES = {  # where what a system shows is recorded, if not in systems.json
+    "zssr": "zero-shot", "kernelgan": "zero-shot", "realsr": "restoration", "decrappify": "restoration",
+    "dlss": "dlss", "dlss1": "dlss", "esrgan": "superres", "neural-style": "style", "texture": "style",
+    "feature-inversion": "style", "fast-style": "fast-style", "cin": "fast-style", "adain": "fast-style",
+    "pix2pix": "translation", "cyclegan": "translation", "pix2pixhd": "translation", "spade": "translation",
+    "crn": "translation",
+}  # fmt: skip
+
+
 def overview() -> str:
-    """The README's table: every system, its paper, and what it reached."""
-    path = HOME.parent / "results" / "systems.json"
+    """The README's table: every system by its family, its paper, and what it reached."""
+    results = HOME.parent / "results"
+    path = results / "systems.json"
     figures = json.loads(path.read_text()) if path.exists() else {}
-    lines = ["| system | paper | Fréchet distance ↓ | classes of 10 | |", "|---|---|---|---|---|"]
-    for name in catalog.names():
+    lines, last = ["| | system | paper | shown |", "|---|---|---|---|"], ""
+    for name, module in catalog.names().items():
         paper, seeds = catalog.find(name).paper, list(figures.get(name, {}).values())
-        cells = [" / ".join(f"{s[k]:.3g}" for s in seeds) for k in ("frechet", "modes")]
-        more = [f"{v} {' / '.join(f'{s[k]:.1%}' for s in seeds)}" for k, v in SHOWN.items() if seeds and k in seeds[0]]
+        family, shown = module.split(".")[-2], ["trains, resumes; its figures are not taken yet"]
+        if seeds:
+            distance = " / ".join(f"{s['frechet']:.3g}" for s in seeds)
+            shown = [f"distance {distance}, {' / '.join(str(s['modes']) for s in seeds)} classes"]
+            shown += [f"{v} {' / '.join(f'{s[k]:.1%}' for s in seeds)}" for k, v in SHOWN.items() if k in seeds[0]]
+        elif (page := PAGES.get(name)) and (results / f"{page}.md").exists():
+            shown = [f"[figures](docs/results/{page}.md)"]
         cite = f"[{paper.authors} {paper.year}]({paper.url})"
-        lines.append(f"| [`{name}`](docs/systems/{name}.md) | {cite} | {' | '.join(cells)} | {', '.join(more)} |")
+        head = f"**{family}**" if family != last else ""
+        lines.append(f"| {head} | [`{name}`](docs/systems/{name}.md) | {cite} | {'; '.join(shown)} |")
+        last = family
     return "\n".join(lines) + "\n"
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .tasks.evaluate import evaluate
     from .tasks.latent import arithmetic, interpolate, turn
     from .tasks.model import Model, load
+    from .tasks.stylise import stylise
     from .tasks.train import resume, train
     from .tasks.upscale import upscale
 
@@ -30,6 +31,7 @@ __all__ = [
     "interpolate",
     "load",
     "resume",
+    "stylise",
     "train",
     "turn",
     "upscale",
@@ -42,6 +44,7 @@ _HOMES = {
     "interpolate": "latent",
     "load": "model",
     "resume": "train",
+    "stylise": "stylise",
     "train": "train",
     "turn": "latent",
     "upscale": "upscale",

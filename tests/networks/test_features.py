@@ -10,7 +10,8 @@ from torch.nn import functional as F
 
 from sfumato.errors import UserError
 from sfumato.networks.pretrained import extractor
-from sfumato.networks.pretrained.features import MEAN, STD, VGG19, features
+from sfumato.networks.pretrained.features import features
+from sfumato.networks.pretrained.vgg import MEAN, STAGES, STD
 
 REAL = Path(__file__).parents[3] / "shared/data/features"
 SQUEEZENET = REAL / "squeezenet1_1_keras_notop/squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -43,13 +44,13 @@ def images(*shape):
 
 def test_vgg_is_torchvisions_layer_by_layer(vgg):
     path, state = vgg
-    names = tuple(f"{kind}{s}_{i}" for s, n in VGG19.items() for i in range(1, n + 1) for kind in ("conv", "relu"))
-    names += tuple(f"pool{s}" for s in VGG19)
+    names = tuple(f"{kind}{s}_{i}" for s, n in STAGES.items() for i in range(1, n + 1) for kind in ("conv", "relu"))
+    names += tuple(f"pool{s}" for s in STAGES)
     x = images(2, 3, 32, 32)
     found = dict(zip(names, features(f"vgg19:{path}", names)(x), strict=True))
     x = ((x + 1) / 2 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
     places = iter(PLACES)
-    for stage, count in VGG19.items():
+    for stage, count in STAGES.items():
         for i in range(1, count + 1):
             place = next(places)
             x = F.conv2d(x, state[f"features.{place}.weight"], state[f"features.{place}.bias"], padding=1)
@@ -129,8 +130,8 @@ def test_names_and_weights_are_checked(vgg, tmp_path):
     ("kind", "path", "layer", "shape"),
     [
         ("squeezenet", SQUEEZENET, "fire9", (512, 3, 3)),
-        ("vgg19-normalised", NORMALISED, "relu3_1", (256, 16, 16)),
-        ("vgg19-compressed", COMPRESSED, "relu5_1", (128, 4, 4)),
+        ("vgg19", NORMALISED, "relu3_1", (256, 16, 16)),
+        ("vgg19", COMPRESSED, "relu5_1", (128, 4, 4)),
     ],
 )
 def test_real_files(kind, path, layer, shape):

@@ -1,4 +1,4 @@
-"""Verbs of photographs and pictures: measure, upscale."""
+"""Verbs of photographs and pictures: measure, upscale, translate, stylise."""
 
 from pathlib import Path
 from typing import Annotated
@@ -103,5 +103,122 @@ def upscale(
         run(
             pictures, scale=scale, out=out, model=model, like=like, tile=tile, overlap=overlap, device=device,
             precision=precision, quiet=quiet,
+        )
+    )  # fmt: skip
+
+
+@app.command()
+def translate(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN",
+            help="A run, a model file, or a public .pth of pix2pix or CycleGAN: U-Net, ResNet.",
+            show_default=False,
+        ),
+    ],
+    pictures: Annotated[
+        Path, typer.Argument(metavar="IN", help="A picture or map, or a folder of them.", show_default=False)
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A picture or folder; the extension says the format. IN-translated if not given."),
+    ] = None,
+    direction: Annotated[
+        str | None, typer.Option(help="AtoB, or BtoA for systems that go both ways (cyclegan); AtoB if not given.")
+    ] = None,
+    style: Annotated[
+        list[str] | None,
+        typer.Option(help="How a class is painted: road=2; or one object of it: car#3=1. May be repeated."),
+    ] = None,
+    tile: Annotated[
+        int | None, typer.Option(help="Side of what is translated at a time, pixels; the whole if memory suffices.")
+    ] = None,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """Translate a picture, or a folder of them, to what a network has learned to make of it.
+
+    \b
+    sfumato translate runs/00004-pix2pix-facades drawings
+    sfumato translate runs/00005-cyclegan-horses zebra.jpg --direction BtoA --out horse.jpg
+    sfumato translate latest_net_G.pth photos --out painted
+    sfumato translate runs/00006-pix2pixhd-cityscapes maps --style road=2 --style car#26001=1
+
+    Pictures keep their size, names, alpha and EXIF; what can't be used is listed in skipped.csv. Systems like pix2pixhd
+    paint maps: those in labels/ (or test_label/, …_labelIds.png), with the map of objects of the same name in
+    instances/ (test_inst/, …_instanceIds.png). Classes are called as in the legend of the data that was trained on.
+    """
+    from ..tasks.translate import translate as run
+
+    done(
+        run(
+            model, pictures, out=out, direction=direction, style=style or (), tile=tile, device=device, quiet=quiet
+        )
+    )  # fmt: skip
+
+
+@app.command()
+def stylise(
+    pictures: Annotated[
+        Path, typer.Argument(metavar="IN", help="A picture, a film, or a folder of them.", show_default=False)
+    ],
+    style: Annotated[
+        list[str] | None,
+        typer.Option(help="A picture to paint like; again, with shares, to blend: --style a.jpg=0.3 --style b.jpg=1."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A picture, film or folder; the extension says the format. IN-stylised here if not given."),
+    ] = None,
+    strength: Annotated[float, typer.Option(help="From 0, the picture as it is, to 1, all of the style.")] = 1.0,
+    mask: Annotated[
+        list[Path] | None,
+        typer.Option(help="White where the style is used. One for each --style, or one for two of them."),
+    ] = None,
+    keep_colour: Annotated[
+        bool, typer.Option("--keep-colour", help="Paint the brightness alone; the picture's colours stay.")
+    ] = False,
+    size: Annotated[int | None, typer.Option(help="Longer side of the result, pixels; the picture's own.")] = None,
+    style_size: Annotated[
+        int, typer.Option(help="Longer side of the styles, pixels at most. Smaller ones give finer strokes.")
+    ] = 512,
+    model: Annotated[Path | None, typer.Option(help="A run or model file of adain, cin or fast-style.")] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(help="A published encoder (normalised VGG-19); with --optimise, vgg19:FILE or others."),
+    ] = None,
+    decoder: Annotated[str | None, typer.Option(help="The decoder of --features, if it does not lie beside.")] = None,
+    optimise: Annotated[
+        bool, typer.Option("--optimise", help="Paint by optimisation (neural-style), in a minute or so.")
+    ] = False,
+    steady: Annotated[bool, typer.Option(help="Keep films from flickering.")] = True,
+    tile: Annotated[
+        int | None, typer.Option(help="Side of what is painted at a time, pixels; by free memory if not given.")
+    ] = None,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> None:
+    """Paint a photo, a film, or a folder of them in the style of other pictures.
+
+    \b
+    sfumato stylise photo.jpg --style painting.jpg --out result.png
+    sfumato stylise photo.jpg --style a.jpg=0.3 --style b.jpg=0.7 --strength 0.8
+    sfumato stylise photo.jpg --style a.jpg --style b.jpg --mask sky.png   a in the sky, b below
+    sfumato stylise film.mp4 --style painting.jpg --out painted.mp4
+    sfumato stylise photo.jpg --style painting.jpg --optimise              slower, closer to the painting
+    sfumato stylise photo.jpg --model runs/00003-fast-style-photos         a style that was learned
+
+    Without --model, a network that comes with sfumato takes the style of any picture in seconds. For one style that is
+    used often, train a network of its own:  sfumato train fast-style --style painting.jpg --data photos
+    Depth (8 or 16 bits), alpha, colour profile and EXIF are kept. A folder goes on where it stopped.
+    """
+    from ..tasks.stylise import stylise as run
+
+    done(
+        run(
+            pictures, style=style or (), out=out, strength=strength, mask=mask or (), keep_colour=keep_colour,
+            size=size, style_size=style_size, model=model, features=features, decoder=decoder, optimise=optimise,
+            steady=steady, tile=tile, device=device, quiet=quiet,
         )
     )  # fmt: skip

@@ -1,22 +1,17 @@
 """Frozen networks that losses look through: the activations of named layers, at the size of the pictures."""
 
-import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from ...errors import UserError, nearest
 from .base import grey, rgb
-from .weights import locate
 
-VGG19 = {1: 2, 2: 2, 3: 4, 4: 4, 5: 4}  # convolutions of each stage. Simonyan & Zisserman, 2014, column E of table 1
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of RGB in [0, 1], ImageNet's
+SHIPPED = Path(__file__).with_name("style.safetensors")
 
 
 class Features(nn.Module):
@@ -33,10 +28,17 @@ class Features(nn.Module):
         self.layers = nn.Sequential(OrderedDict((k, layers[k]) for k in self.names))
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """What the layers wanted give, in their order: float32 (b, 1 | 3, h, w) in [-1, 1] -> (b, c, h', w') each."""
+        """What the layers wanted give, in their order: float32 (b, 1 | 3, h, w) in [-1, 1] -> (b, c, h', w') each.
+
+        Raises UserError for images that are too small for a layer.
+        """
         x = rgb(images) if self.channels == 3 else grey(images)
         found = {}
         for name, layer in zip(self.names, self.layers, strict=True):
+            if min(x.shape[-2:]) < 2 and getattr(layer, "padding_mode", "") == "reflect":
+                raise UserError(
+                    f"{min(images.shape[-2:])} pixels are too few for {name} of these features; enlarge them"
+                )
             x = layer(x)
             if name in self.wanted:
                 found[name] = x.float()
@@ -67,9 +69,10 @@ def features(
 
     - "reader:digits", "reader:shapes": shipped; conv1 … conv5 before and relu1 … relu5 after the nonlinearity.
     - "reader:scenes", "reader:faces": stem, high, middle, low, each half as wide and high as the one before.
-    - "vgg19:SOURCE": VGG-19 in torchvision's layout; conv1_1 … conv5_4, relu1_1 …, pool1 … pool5.
-    - "vgg19-normalised:SOURCE": to relu3_1, scaled to mean activations of one, with reflected edges.
-    - "vgg19-compressed:SOURCE": to relu5_1, with a quarter of the channels, with reflected edges.
+    - "style": shipped, for style and textures; conv1_1, relu1_1, conv1_2 …, pool1, conv2_1 … relu5_1 as of vgg19, but
+      two convolutions a stage. Over pictures and places, each channel after a relu has a mean of about one.
+    - "vgg19:SOURCE": VGG-19, whole in torchvision's layout, or as deep and wide as the layouts of `vgg` have it;
+      conv1_1 … conv5_4, relu1_1 …, pool1 … pool5.
     - "squeezenet:SOURCE": SqueezeNet 1.1; relu1, fire2 … fire9, pool1, pool3, pool5.
 
     SOURCE is a path or URL, whose file must have the checksum `sha256` (or begin with it) if given.
@@ -77,71 +80,26 @@ def features(
     network.
     """
     kind, _, source = name.partition(":")
-    kinds = {"reader": _reader, "squeezenet": _squeezenet} | dict.fromkeys(PADDING, _vgg19)
+    kinds = {"style": _style, "reader": _reader, "squeezenet": _squeezenet, "vgg19": _vgg19}
     make = kinds[nearest(kind, kinds, "network for features")]
-    if not source and kind != "reader":
+    if not source and kind in ("squeezenet", "vgg19"):
         raise UserError(f"features of {kind} need weights; write {kind}:SOURCE with the path or URL of them")
     found = make(kind, source, sha256, layers)
     return found.eval().requires_grad_(False).to(device)
 
 
-PADDING: dict[str, Literal["zeros", "reflect"]] = {
-    "vgg19": "zeros",
-    "vgg19-normalised": "reflect",
-    "vgg19-compressed": "reflect",
-}
+def _style(kind: str, source: str, sha256: str | None, wanted: Sequence[str]) -> Features:
+    if source:
+        raise UserError(f"features of {kind} are shipped; write {kind}, or vgg19:{source} if that is a file of VGG-19")
+    from .vgg import FEWER, vgg19
+
+    return vgg19(SHIPPED, None, wanted, FEWER)
 
 
 def _vgg19(kind: str, source: str, sha256: str | None, wanted: Sequence[str]) -> Features:
-    """VGG-19 as deep and as wide as a file holds it."""
-    path, _ = locate(source, sha256)
-    kernels, first = _kernels(_state(path), path)
-    layers: dict[str, nn.Module] = {"input": first}
-    for stage, count in VGG19.items():
-        for i in range(1, count + 1):
-            if not kernels:
-                return Features(layers, wanted)
-            weight, bias = kernels.pop(0)
-            convolution = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1, padding_mode=PADDING[kind])
-            convolution.load_state_dict({"weight": weight, "bias": bias})
-            layers |= {f"conv{stage}_{i}": convolution, f"relu{stage}_{i}": nn.ReLU()}
-        layers[f"pool{stage}"] = nn.MaxPool2d(2)
-    return Features(layers, wanted)
+    from .vgg import vgg19
 
-
-def _kernels(state: Mapping[str, Tensor], path: Path) -> tuple[list[tuple[Tensor, Tensor]], nn.Module]:
-    """The 3×3 convolutions of a file in their order, and what images go through before them.
-
-    Raises UserError unless they follow each other and the first sees three channels.
-    """
-    convolutions = [k.removesuffix(".weight") for k, v in state.items() if k.endswith(".weight") and v.ndim == 4]
-    convolutions = [k for k in convolutions if not k.endswith("_aux")]  # heads by which the compressed one was taught
-    convolutions.sort(key=lambda k: [int(n) for n in re.findall(r"\d+", k)])  # some files are in alphabetic order
-    found = [(state[f"{k}.weight"].float(), state[f"{k}.bias"].float()) for k in convolutions if f"{k}.bias" in state]
-    first: nn.Module = Affine(1 / torch.tensor(STD), -torch.tensor(MEAN) / torch.tensor(STD))
-    if found and found[0][0].shape == (3, 3, 1, 1):  # to BGR in [0, 255] less its mean
-        weight, bias = found.pop(0)
-        turn = nn.Conv2d(3, 3, 1)
-        turn.load_state_dict({"weight": weight, "bias": bias})
-        first = nn.Sequential(Affine(torch.ones(3), torch.zeros(3)), turn)
-    widths = [3, *[len(weight) for weight, _ in found]]
-    expected = [(m, n, 3, 3) for n, m in pairwise(widths)]
-    if not found or len(found) > sum(VGG19.values()) or [w.shape for w, _ in found] != expected:
-        raise UserError(f"{path} holds no VGG-19: its convolutions are not 3×3 and one after another")
-    return found, first
-
-
-def _state(path: Path) -> Mapping[str, Tensor]:
-    """The tensors of a file; those of the model where a file of training holds one."""
-    if path.suffix == ".safetensors":
-        from .weights import read
-
-        return read(path)
-    try:
-        held: Any = torch.load(path, map_location="cpu", weights_only=True)
-        return {k: v for k, v in held.get("model", held).items() if isinstance(v, Tensor)}
-    except Exception as error:  # what torch raises for a damaged file is anybody's guess
-        raise UserError(f"{path} is damaged or holds code; only files of tensors are read") from error
+    return vgg19(source, sha256, wanted)
 
 
 def _squeezenet(kind: str, source: str, sha256: str | None, wanted: Sequence[str]) -> Features:

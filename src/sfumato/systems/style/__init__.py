@@ -1,0 +1,1 @@
+"""Styles and textures, by optimisation of pictures and by networks."""
