@@ -90,7 +90,7 @@ def choose_stylist(
     pictures = [read_style(style.name, style_size).to(device) for style in styles]
     weights = shares(styles)
     marks = [digest(Path(style.name)) for style in styles] + [f"{w:g}" for w in weights]
-    if optimise:
+    if optimise or (model is None and not features and not SHIPPED.exists()):
         run = partial(_optimised, pictures, weights, strength, features or "style", keep_colour)
         return Stylist("neural-style, by optimisation", " ".join(["optimise", str(features), *marks]), whole=run,
                        regions=True, keeps=True)  # fmt: skip
@@ -98,8 +98,6 @@ def choose_stylist(
         system, source = _published(features, decoder)
     else:
         path = Path(model) if model is not None else SHIPPED
-        if model is None and not path.exists():
-            raise UserError("no network for styles comes with this version of sfumato; give --model, or --optimise")
         system = found.system if found is not None else load(path, device=str(device)).system
         source = str(path / "model.safetensors" if path.is_dir() else path)
     system = system.to(device).eval()

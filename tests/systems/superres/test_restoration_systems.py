@@ -11,7 +11,7 @@ from sfumato.errors import UserError
 from sfumato.networks.degrade import as_bytes, injected, shrink_each
 from sfumato.networks.kernels import gaussian_kernel
 from sfumato.networks.pretrained.features import features
-from sfumato.networks.superres import patches, shrink
+from sfumato.networks.superres import enlarge, patches, shrink
 from sfumato.objectives.adversarial import logistic_d, nonsaturating_g, relativistic_d
 from sfumato.objectives.perceptual import unit_mean
 from sfumato.system import Batch
@@ -84,6 +84,15 @@ def test_realsr_degrades_by_a_kernel_and_noise_of_its_pools():
     torch.testing.assert_close(plain[..., 2:-2, 2:-2], shrink(image, 2)[..., 2:-2, 2:-2], atol=1 / 127, rtol=0)
 
 
+def test_realsr_adds_to_bicubic_if_asked():
+    low = pictures(1, 6)
+    for base in (True, False):
+        system = made("realsr", base=base)
+        with torch.no_grad():
+            expected = system.G(low) + (enlarge(low, 2) if base else 0)
+            torch.testing.assert_close(system.upscale(low), expected.clamp(-1, 1))
+
+
 def test_realsr_cleans_pictures_by_making_them_smaller():
     system, batch = made("realsr", cleanup=2, patch=8), batch_of(side=20)
     square, _ = patches(batch.image, batch.image, 16, Batch(4).rand(3))
@@ -120,7 +129,8 @@ def test_realsrs_phases_and_losses_by_hand():
     draw = batch_of()
     with torch.no_grad():
         image = system.cleaned(draw)
-        fake = system.G(system.degraded(image, draw))
+        low = system.degraded(image, draw)
+        fake = enlarge(low, 2) + system.G(low)
         (a,), (b,) = (features("reader:shapes", ("conv1",))(x) for x in (fake, image))
         real_score, fake_score = system.D(image), system.D(fake)
     assert real_score.ndim == 4 and real_score.shape[-1] > 1, "a score for each patch"

@@ -27,7 +27,6 @@ from torch.optim import Adam, Optimizer
 
 from ...networks.pretrained.features import features
 from ...networks.temporal import (
-    MOST,
     Autoencoder,
     History,
     accumulated,
@@ -57,7 +56,7 @@ class DLSS(System):
     presets = {
         "paper": Preset(),
         "paper-x4": Preset(dict(scale=4), dict(view="rendered-x4")),
-        "small": Preset(dict(ch=16, lr=1.5e-3), dict(size=64, batch=2, steps=1_000, schedule=cosine)),
+        "small": Preset(dict(ch=16, lr=1.5e-3), dict(size=64, batch=2, steps=800, schedule=cosine)),
         "tiny": Preset(dict(ch=4, lr=2e-3), dict(size=16, batch=2, steps=20)),
     }
 
@@ -120,12 +119,12 @@ class DLSS(System):
         count = there * warp(history.count, moved, "bilinear")
         old = torch.where(there > 0, warp(history.image, moved), fresh)
         safe = rectified(old, low, s)
-        seen = [F.pixel_unshuffle(x, s) for x in (fresh, safe, old - safe, hit, count / MOST)]
+        seen = [F.pixel_unshuffle(x, s) for x in (fresh, safe, old - safe, hit, count / (1 + count))]
         lacking, doubt, trust = F.pixel_shuffle(self.G(torch.cat([*seen, near], 1)).float(), s).split(
             (self.channels, 1, 1), 1
         )
-        old = torch.lerp(safe, old, (trust + 1).sigmoid())
-        image, count = accumulated(old, count, fresh, hit, doubt.clamp(-6, 6))
+        old = torch.lerp(safe, old, (10 * trust + 3).sigmoid())  # trusted at first: thin things are often out of range
+        image, count = accumulated(old, count, fresh, hit, (10 * doubt).clamp(-6, 6))
         image = image + lacking
         return image, History(image, count, depth)
 

@@ -9,8 +9,8 @@ and adversary 0.01, 1 and 0.005. `pools` names a file of kernels and noise, whic
 Deviations: without a file, the pools are drawn from what `networks.degrade` describes. Patches of noise have 64 pixels
 in place of 256. The paper begins with ESRGAN's trained P, here errors of pixels teach G at first, for a million
 iterations; the rate stays what it is, where the authors' code halves it at 5,000, 10,000, 20,000 and 30,000 of 60,000.
-"small" has clean pictures, which it does not clean up, and half a cosine; its features are those of the small network
-that reads the built-in shapes.
+"small" has clean pictures, which it does not clean up, adds to a bicubic enlargement, and has half a cosine; its
+features are those of the small network that reads the built-in shapes.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from ...networks.degrade import as_bytes, default_kernels, default_noise, inject
 from ...networks.patchgan import patchgan
 from ...networks.pretrained.features import features
 from ...networks.rrdb import rrdb_net
-from ...networks.superres import patches, shrink, trimmed
+from ...networks.superres import enlarge, patches, shrink, trimmed
 from ...objectives.adversarial import relativistic_d, relativistic_g, wins
 from ...objectives.perceptual import distance
 from ...objectives.pixels import l1
@@ -32,8 +32,8 @@ from ...system import Batch, Losses, Paper, Preset, Recipe, System, cosine
 
 GRAIN = 64  # side of the patches of noise, pixels
 SMALL = dict(
-    blocks=2, ch=24, growth=12, ch_d=16, patch=64, cleanup=1, lr=1e-3, pretrain=0.85, features="reader:shapes",
-    layer="conv5",
+    blocks=2, ch=24, growth=12, ch_d=16, patch=64, base=True, cleanup=1, lr=1e-3, pretrain=0.85,
+    features="reader:shapes", layer="conv5",
 )  # fmt: skip
 SHORT = dict(data="scenes", size=64, batch=8, steps=1_500, schedule=cosine)
 
@@ -66,6 +66,7 @@ class RealSR(System):
         pool: int = 256,  # kernels, and patches of noise
         blur: float = 1.0,  # widest default kernel, its standard deviation in pixels of `low`; 0 = bicubic alone
         noise: float = 4.5,  # strongest default noise, its standard deviation, of 255
+        base: bool = False,  # whether G adds to a bicubic enlargement, which is sooner learned
         cleanup: int = 2,  # how many times smaller pictures are made to be clean
         features: str = "vgg19",  # vgg19:SOURCE, a path or URL; squeezenet:SOURCE, reader:shapes
         layer: str = "conv5_4",  # of the features
@@ -84,8 +85,9 @@ class RealSR(System):
         super().__init__()
         if patch % scale:
             raise UserError(f"patches of {patch} px cannot be made {scale} times smaller: give a multiple of it")
-        self.scale, self.pools, self.cleanup, self.features, self.layer = scale, pools, cleanup, features, layer
+        self.scale, self.base, self.cleanup, self.features, self.layer = scale, base, cleanup, features, layer
         self.adversarial, self.pixels, self.pretrain, self.patch, self.lr = adversarial, pixels, pretrain, patch, lr
+        self.pools = pools
         self.G = rrdb_net(channels, ch, blocks, growth, scale)
         self.D = patchgan(channels, ch_d, layers_d)
         self.kernels: Tensor
@@ -110,7 +112,7 @@ class RealSR(System):
         """Errors of pixels at first; then the discriminator's turn, and the generator's."""
         look = features(self.features, (self.layer,), device=batch.image.device)
         image = self.cleaned(batch)
-        fake = self.G(self.degraded(image, batch)).float()
+        fake = self.enlarge(self.degraded(image, batch))
         if self.progress >= self.pretrain:
             self.pretrained.fill_(True)
         if not self.pretrained:
@@ -119,15 +121,10 @@ class RealSR(System):
         real_score, fake_score = self.D(image).float(), self.D(fake.detach()).float()
         yield {"D": relativistic_d(real_score, fake_score)}
         self.report(**{"D wins": wins(real_score, fake_score)})
-        with torch.no_grad():
-            real_score = self.D(image).float()
-        yield {
-            "G": {
-                "pixels": self.pixels * l1(fake / 2, image / 2),
-                "content": distance(look(fake)[0], look(image)[0], power=1),
-                "adversarial": self.adversarial * relativistic_g(real_score, self.D(fake).float()),
-            }
-        }
+        terms = {"pixels": self.pixels * l1(fake / 2, image / 2)}
+        terms["content"] = distance(look(fake)[0], look(image)[0], power=1)
+        terms["adversarial"] = self.adversarial * relativistic_g(real_score.detach(), self.D(fake).float())
+        yield {"G": terms}
 
     def cleaned(self, batch: Batch) -> Tensor:
         """Squares of the pictures, made smaller so that their noise is gone: (b, c, patch, patch)."""
@@ -139,9 +136,13 @@ class RealSR(System):
         low = shrink_each(image, self.kernels[batch.randint(len(self.kernels))], self.scale)
         return as_bytes(injected(low, self.noise[batch.randint(len(self.noise))], batch.rand(2)))
 
+    def enlarge(self, low: Tensor) -> Tensor:
+        """What G makes of images, not clipped: (b, c, h, w) -> (b, c, scale · h, scale · w)."""
+        return self.G(low).float() + (enlarge(low, self.scale) if self.base else 0.0)
+
     def upscale(self, image: Tensor) -> Tensor:
         """Images enlarged: (b, c, h, w) -> (b, c, scale · h, scale · w)."""
-        return self.G(image).float().clamp(-1, 1)
+        return self.enlarge(image).clamp(-1, 1)
 
     def sample(self, given: Batch) -> Tensor:
         """The images that are `clean`, degraded and enlarged again."""
