@@ -128,7 +128,7 @@ def main() -> None:
         goal = loss(image)
         print(f"{number} {name}: tutorial {goal:.3f} in {seconds:.0f} s", flush=True)
         spent, found, fine, begun = 0.0, float("inf"), 0, time.process_time()
-        for moment in paint.neural_style(content, [painting], features=REAL, beta=BETA, steps=asked.steps, levels=2):
+        for moment in paint.neural_style(content, [painting], features=REAL, beta=BETA, steps=asked.steps, levels=3):
             if "image/style" in moment.losses:
                 fine += 1
                 spent = time.process_time() - begun

@@ -39,11 +39,12 @@ def vgg19(
     kernels = _kernels(path)
     reflected = bool(kernels) and kernels[0][0].shape == (3, 3, 1, 1)
     first: nn.Module = Affine(1 / torch.tensor(STD), -torch.tensor(MEAN) / torch.tensor(STD))
-    if reflected:  # from [0, 1] to BGR in [0, 255] less its mean
-        first = nn.Sequential(Affine(torch.ones(3), torch.zeros(3)), _convolution(*kernels.pop(0)))
+    colours = kernels.pop(0) if reflected else None
     widths = [3, *[len(weight) for weight, _ in kernels]]
     if not kernels or len(kernels) > sum(stages.values()) or not _follow(kernels, widths):
         raise UserError(f"{path} holds no VGG-19: its convolutions are not 3×3 and one after another")
+    if colours:
+        first, kernels[0] = nn.Identity(), _folded(colours, kernels[0])
     layers: dict[str, nn.Module] = {"input": first}
     for stage, count in stages.items():
         for i in range(1, count + 1):
@@ -72,6 +73,17 @@ def decoder(source: str | Path, sha256: str | None = None) -> nn.Module:
         layers.append(nn.Upsample(scale_factor=2))
     layers[-2:] = [Affine(torch.full((3,), 4.0), torch.full((3,), -3.0))]  # of [0, 1] to [-1, 1]
     return nn.Sequential(*layers).eval().requires_grad_(False)
+
+
+def _folded(first: Kernel, second: Kernel) -> Kernel:
+    """One convolution in place of two: a 1×1 of colours in [0, 1], here in [-1, 1], and the 3×3 after it.
+
+    Exact, because reflection at edges does not care which of the two is first, as zeros would.
+    """
+    (turn, shift), (weight, bias) = first, second
+    shift = shift + turn.sum((1, 2, 3)) / 2
+    folded = torch.einsum("omyx,mn->onyx", weight, turn[:, :, 0, 0] / 2)
+    return folded, bias + torch.einsum("omyx,m->o", weight, shift)
 
 
 def _convolution(weight: Tensor, bias: Tensor, reflected: bool = False) -> nn.Conv2d:
