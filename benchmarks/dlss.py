@@ -26,7 +26,7 @@ from sfumato.data.views import Draw
 from sfumato.data.views.frames import sampled
 from sfumato.data.worlds import Scenes
 from sfumato.data.worlds.source import TEST_START
-from sfumato.networks.temporal import appeared, enlarged, foremost, warp
+from sfumato.networks.superres.temporal import appeared, enlarged, foremost, warp
 from sfumato.system import System
 
 RUNS = Path("runs/benchmark")

@@ -25,7 +25,7 @@ import sfumato
 from pages import RESULTS, record
 from sfumato.data.pictures import grid
 from sfumato.data.worlds.scenes import Scenes
-from sfumato.networks.painting import painting
+from sfumato.networks.style.painting import painting
 from sfumato.objectives.style import moments, moments_distance
 from sfumato.tasks.model import load
 from sfumato.tasks.paint import neural_style

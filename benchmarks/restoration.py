@@ -23,11 +23,11 @@ from sfumato.data.batches import Batches
 from sfumato.data.pictures import grid
 from sfumato.data.prepare import prepare
 from sfumato.metrics import quality
-from sfumato.networks.crappify import Crappifier
-from sfumato.networks.degrade import as_bytes, shrink_each
-from sfumato.networks.kernels import bicubic_kernel, fitted, gaussian_kernel
 from sfumato.networks.pretrained.features import features
-from sfumato.networks.superres import enlarge
+from sfumato.networks.superres.crappify import Crappifier
+from sfumato.networks.superres.degrade import as_bytes, shrink_each
+from sfumato.networks.superres.kernels import bicubic_kernel, fitted, gaussian_kernel
+from sfumato.networks.superres.pictures import enlarge
 from sfumato.system import Batch
 
 RUNS = Path("runs/benchmark")

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from pages import record
 from sfumato import catalog
-from sfumato.networks import fir, stylegan2
-from sfumato.networks.equalised import Conv, minibatch_std
-from sfumato.networks.modulated import StyledConv, ToPicture, demodulation, modulated
+from sfumato.networks.stylegan import fir, stylegan2
+from sfumato.networks.stylegan.equalised import Conv, minibatch_std
+from sfumato.networks.stylegan.modulated import StyledConv, ToPicture, demodulation, modulated
 from sfumato.objectives.adversarial import logistic_d, nonsaturating_g, r1
 from sfumato.objectives.path_length import path_lengths, path_penalty
 from sfumato.training.machine import keep_memory

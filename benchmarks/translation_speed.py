@@ -20,7 +20,7 @@ from torch.optim import Adam
 from pages import record
 from sfumato import catalog
 from sfumato.formats.translation import resnet
-from sfumato.networks.generators import ResnetGenerator
+from sfumato.networks.translation.generators import ResnetGenerator
 from sfumato.system import Batch
 from sfumato.training.loop import Budget, begin, train
 from sfumato.training.machine import keep_memory

@@ -29,8 +29,8 @@ from sfumato.data.whole import read_whole
 from sfumato.formats.superres import read_upscaler
 from sfumato.metrics import quality
 from sfumato.metrics.quality import Convention
-from sfumato.networks.kernels import bicubic_kernel, fitted, gaussian_kernel, shrink_by
-from sfumato.networks.superres import enlarge
+from sfumato.networks.superres.kernels import bicubic_kernel, fitted, gaussian_kernel, shrink_by
+from sfumato.networks.superres.pictures import enlarge
 from sfumato.system import Batch
 from sfumato.tasks.method import choose_method, shipped
 from sfumato.tasks.zeroshot import find_kernel, read_kernel, zero_shot

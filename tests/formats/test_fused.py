@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from sfumato.formats.fused import doubling, fused
-from sfumato.networks.rrdb import rrdb_net
-from sfumato.networks.superres import conv
+from sfumato.networks.superres.blocks import conv
+from sfumato.networks.superres.rrdb import rrdb_net
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 4), (5, 7)])

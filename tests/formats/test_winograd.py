@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from sfumato.formats.winograd import TILES, Winograd, WinogradDense, by_winograd
-from sfumato.networks.rrdb import Dense, rrdb_net
-from sfumato.networks.superres import conv
+from sfumato.networks.superres.blocks import conv
+from sfumato.networks.superres.rrdb import Dense, rrdb_net
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 9), (4, 4), (13, 18), (70, 41)])

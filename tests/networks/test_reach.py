@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from sfumato.networks.reach import reach
-from sfumato.networks.superres import Residual, block, conv, shuffled
+from sfumato.networks.superres.blocks import Residual, block, conv, shuffled
 from sfumato.resample import imresize
 
 

@@ -8,8 +8,8 @@ from safetensors.torch import load_file
 
 from sfumato import catalog
 from sfumato.errors import UserError
-from sfumato.networks.kernels import bicubic_kernel, fitted
-from sfumato.networks.superres import shrink
+from sfumato.networks.superres.kernels import bicubic_kernel, fitted
+from sfumato.networks.superres.pictures import shrink
 from sfumato.system import Batch
 from sfumato.tasks.pools import pools
 

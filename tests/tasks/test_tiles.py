@@ -7,7 +7,7 @@ import torch
 from sfumato import catalog
 from sfumato.errors import UserError
 from sfumato.networks.reach import reach
-from sfumato.networks.superres import conv
+from sfumato.networks.superres.blocks import conv
 from sfumato.resample import imresize
 from sfumato.tasks import enlarge as page
 from sfumato.tasks.enlarge import enlarge, passes, tiling

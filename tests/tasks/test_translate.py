@@ -11,7 +11,7 @@ from PIL import Image
 from command import call, execute
 from sfumato import catalog
 from sfumato.errors import UserError
-from sfumato.networks.generators import ResnetGenerator
+from sfumato.networks.translation.generators import ResnetGenerator
 from sfumato.tasks import translate as verb
 from sfumato.tasks.model import Facts, load, write_model
 from sfumato.tasks.translate import translate

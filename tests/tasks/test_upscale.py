@@ -18,7 +18,7 @@ from command import execute
 from sfumato import catalog
 from sfumato.errors import UserError
 from sfumato.formats.winograd import WinogradDense
-from sfumato.networks.rrdb import rrdb_net
+from sfumato.networks.superres.rrdb import rrdb_net
 from sfumato.resample import imresize
 from sfumato.tasks import enlarge as page
 from sfumato.tasks import method as methods

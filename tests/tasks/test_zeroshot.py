@@ -5,7 +5,7 @@ import torch
 from scipy.io import savemat
 
 from sfumato.errors import UserError
-from sfumato.networks.kernels import centre_of_mass, gaussian_kernel, home
+from sfumato.networks.superres.kernels import centre_of_mass, gaussian_kernel, home
 from sfumato.tasks.zeroshot import find_kernel, read_kernel, zero_shot
 
 TINY = dict(preset="tiny", steps=3)

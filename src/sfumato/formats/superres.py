@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from ..errors import UserError
-from ..networks.compact import Compact, stack
 from ..networks.pretrained import weights
 from ..networks.reach import reach
-from ..networks.rrdb import rrdb_net
-from ..networks.superres import DIV2K, Residual, block, conv, shuffled
+from ..networks.superres.blocks import DIV2K, Residual, block, conv, shuffled
+from ..networks.superres.compact import Compact, stack
+from ..networks.superres.rrdb import rrdb_net
 from .fused import fused
 from .ncnn import read_compact
 from .states import READ, State, interpolated, tensors

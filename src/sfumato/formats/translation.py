@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UserError
-from ..networks.generators import ResnetGenerator, UNet
 from ..networks.pretrained import weights
+from ..networks.translation.generators import ResnetGenerator, UNet
 from .states import State, tensors
 
 READ = "the U-Net and ResNet generators of pytorch-CycleGAN-and-pix2pix"

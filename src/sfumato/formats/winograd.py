@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..networks.rrdb import Dense
+from ..networks.superres.rrdb import Dense
 
 TILES = 128  # at a time, so that what becomes of them stays in the cache
 PIXELS = [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0]]

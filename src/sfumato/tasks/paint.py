@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .. import catalog
 from ..errors import UserError
-from ..networks.canvas import Canvas, Scene, fit
+from ..networks.style.canvas import Canvas, Scene, fit
 from ..system import Batch, Schedule, System, constant
 from ..training.loop import Budget, begin, train
 

@@ -10,8 +10,8 @@ from ..data.folder import walk
 from ..data.source import is_picture
 from ..data.whole import read_whole
 from ..errors import UserError
-from ..networks.degrade import smooth_patches
-from ..networks.kernels import bicubic_kernel, fitted
+from ..networks.superres.degrade import smooth_patches
+from ..networks.superres.kernels import bicubic_kernel, fitted
 from ..training import checkpoint
 from .zeroshot import find_kernel
 

@@ -155,8 +155,8 @@ def _published(features: str, decoder: str | None) -> tuple[Any, str]:
                 f"(sfumato train adain --features vgg19:{source}), or --optimise without one"
             )
         decoder = str(beside)
-    from ..networks.adain import times
     from ..networks.pretrained.vgg import decoder as published
+    from ..networks.style.adain import times
 
     depth = times(published(decoder))
     return catalog.build("adain", features=f"{kind}{sign}{source}", layers=DEEPEST[depth], decoder=decoder), source

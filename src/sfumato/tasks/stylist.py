@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..networks.adain import sight
 from ..networks.reach import reach
-from ..networks.transform import TransformNet
+from ..networks.style.adain import sight
+from ..networks.style.transform import TransformNet
 from ..objectives.style import moments
 from .enlarge import TILE, held
 from .method import Method

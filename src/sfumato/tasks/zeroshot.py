@@ -13,8 +13,8 @@ from torch import Tensor
 from .. import catalog
 from ..errors import UserError
 from ..formats.matlab import read_matrices
-from ..networks.internal import at_turn
-from ..networks.kernels import centred
+from ..networks.superres.internal import at_turn
+from ..networks.superres.kernels import centred
 from ..system import Batch, Recipe
 from ..training.loop import Budget, begin, train
 
@@ -37,7 +37,7 @@ def zero_shot(
 ) -> Tensor:
     """A picture enlarged by a network that learns from it alone: (1, c, h, w) in [-1, 1] -> (1, c, s · h, s · w).
 
-    `kernel` is what blurred it: (k, k) as `networks.kernels` has them, a file (`read_kernel`), "estimate" to find it
+    `kernel` is what blurred it: (k, k), a file (`read_kernel`), "estimate" to find it
     first (`find_kernel`), None for bicubic. `gradual` is the number of scales on the way there, whose results become
     pictures to learn from too; it is for bicubic. `steps` or `minutes` limit what each scale learns, `advance` is told
     what share is done. Raises UserError for a picture that is too small, or a kernel that is not one or too large.

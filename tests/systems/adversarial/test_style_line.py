@@ -5,7 +5,7 @@ import torch
 
 from sfumato import catalog
 from sfumato.errors import UserError
-from sfumato.networks import progressive, stylegan, stylegan2
+from sfumato.networks.stylegan import progressive, stylegan, stylegan2
 from sfumato.objectives.adversarial import r1
 from sfumato.system import Batch
 from sfumato.training.loop import Budget, begin, train

@@ -7,8 +7,8 @@ from torch.nn import functional as F
 
 from sfumato import catalog
 from sfumato.errors import UnknownNameError
-from sfumato.networks.canvas import Scene
 from sfumato.networks.pretrained.features import features
+from sfumato.networks.style.canvas import Scene
 from sfumato.objectives import colour, style
 from sfumato.system import Batch
 from sfumato.systems.style.feature_inversion import ENERGY, variation

@@ -8,7 +8,7 @@ from sfumato import catalog
 from sfumato.data.views import Draw
 from sfumato.data.views.frames import sampled
 from sfumato.errors import UserError
-from sfumato.networks.temporal import History, enlarged
+from sfumato.networks.superres.temporal import History, enlarged
 from sfumato.system import Batch
 
 FIELDS = ("low", "jitter", "back", "depth")

@@ -8,10 +8,10 @@ from safetensors.torch import save_file
 
 from sfumato import catalog
 from sfumato.errors import UserError
-from sfumato.networks.degrade import as_bytes, injected, shrink_each
-from sfumato.networks.kernels import gaussian_kernel
 from sfumato.networks.pretrained.features import features
-from sfumato.networks.superres import enlarge, patches, shrink
+from sfumato.networks.superres.degrade import as_bytes, injected, shrink_each
+from sfumato.networks.superres.kernels import gaussian_kernel
+from sfumato.networks.superres.pictures import enlarge, patches, shrink
 from sfumato.objectives.adversarial import logistic_d, nonsaturating_g, relativistic_d
 from sfumato.objectives.perceptual import unit_mean
 from sfumato.system import Batch
@@ -132,7 +132,7 @@ def test_realsrs_phases_and_losses_by_hand():
         low = system.degraded(image, draw)
         fake = enlarge(low, 2) + system.G(low)
         (a,), (b,) = (features("reader:shapes", ("conv1",))(x) for x in (fake, image))
-        real_score, fake_score = system.D(image), system.D(fake)
+        real_score, fake_score = system.D(image)[-1], system.D(fake)[-1]
     assert real_score.ndim == 4 and real_score.shape[-1] > 1, "a score for each patch"
     torch.testing.assert_close(d["D"], relativistic_d(real_score, fake_score))
     torch.testing.assert_close(g["G"]["pixels"], 1e-2 * (fake - image).abs().mean((1, 2, 3)) / 2)

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from sfumato import catalog
-from sfumato.networks.superres import shrink
+from sfumato.networks.superres.pictures import shrink
 from sfumato.system import Batch
 
 CONVOLUTIONS = [64, 64, 128, 128, *[256] * 4, *[512] * 8]  # of VGG-19

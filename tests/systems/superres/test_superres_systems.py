@@ -7,7 +7,7 @@ from torch import nn
 from sfumato import catalog
 from sfumato.errors import UserError
 from sfumato.networks.pretrained.features import features
-from sfumato.networks.superres import enlarge, luma, patches, shrink
+from sfumato.networks.superres.pictures import enlarge, luma, patches, shrink
 from sfumato.objectives.adversarial import nonsaturating_g, relativistic_d
 from sfumato.objectives.perceptual import texture, unit_mean
 from sfumato.system import Batch

@@ -5,8 +5,16 @@ import torch
 
 from sfumato import catalog
 from sfumato.errors import UserError
-from sfumato.networks.internal import resized
-from sfumato.networks.kernels import bicubic_kernel, centre_of_mass, centred, fitted, gaussian_kernel, home, shrink_by
+from sfumato.networks.superres.internal import resized
+from sfumato.networks.superres.kernels import (
+    bicubic_kernel,
+    centre_of_mass,
+    centred,
+    fitted,
+    gaussian_kernel,
+    home,
+    shrink_by,
+)
 from sfumato.objectives.kernels import at_border, off_centre, off_one, spread_out
 from sfumato.system import Batch
 from sfumato.training.loop import Budget, begin, train

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from ...networks.augment import blitted
-from ...networks.sndcgan import Discriminator, Generator
+from ...networks.adversarial.sndcgan import Discriminator, Generator
+from ...networks.stylegan.augment import blitted
 from ...objectives.adversarial import consistency, logistic_d, nonsaturating_g, wins
 from ...system import Batch, Losses, Paper, Preset, Recipe, System
 

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 
-from ...networks.maxout import Maxout, Picture
+from ...networks.adversarial.maxout import Maxout, Picture
 from ...objectives.adversarial import logistic_d, nonsaturating_g, wins
 from ...system import Batch, Losses, Paper, Preset, Recipe, System, linear
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from ...networks.dcgan import Discriminator, Generator
+from ...networks.adversarial.dcgan import Discriminator, Generator
 from ...objectives.adversarial import logistic_d, nonsaturating_g, wins
 from ...system import Batch, Losses, Paper, Preset, Recipe, System
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 
 from ...errors import nearest
-from ...networks.maxout import Maxout, Picture, uniform
+from ...networks.adversarial.maxout import Maxout, Picture, uniform
 from ...objectives.adversarial import logistic_d, minimax_g, nonsaturating_g, wins
 from ...system import Batch, Losses, Paper, Preset, Recipe, System
 

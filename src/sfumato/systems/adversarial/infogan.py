@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from ...networks.dcgan import initialise
+from ...networks.adversarial.dcgan import initialise
 from ...objectives.adversarial import logistic_d, nonsaturating_g, wins
 from ...system import Batch, Losses, Paper, Preset, Recipe, System
 

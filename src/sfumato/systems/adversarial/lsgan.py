@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from ...networks.dcgan import double, initialise
+from ...networks.adversarial.dcgan import double, initialise
 from ...objectives.adversarial import least_squares_d, least_squares_g, wins
 from ...system import Batch, Losses, Paper, Preset, Recipe, System
 

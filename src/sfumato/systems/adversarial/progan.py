@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from ...networks.equalised import pixel_norm
-from ...networks.progressive import Discriminator, Generator, Growth
+from ...networks.stylegan.equalised import pixel_norm
+from ...networks.stylegan.progressive import Discriminator, Generator, Growth
 from ...objectives.adversarial import interpolated, wasserstein_d, wasserstein_g
 from ...system import Batch, Losses, Paper, Preset, Recipe, System
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.optim import Adam, Optimizer
 
-from ...networks.dcgan import halvings, initialise
+from ...networks.adversarial.dcgan import halvings, initialise
 from ...objectives.adversarial import relativistic_d, relativistic_g, wins
 from ...system import Batch, Losses, Paper, Preset, Recipe, System
 

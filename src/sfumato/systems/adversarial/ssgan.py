@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from ...networks.improved import Classifier, DenseClassifier, DenseGenerator, Generator, Noise
-from ...networks.normalised import Normalised
+from ...networks.adversarial.improved import Classifier, DenseClassifier, DenseGenerator, Generator, Noise
+from ...networks.adversarial.normalised import Normalised
 from ...objectives.adversarial import feature_matching, logistic_d, realness, wins
 from ...system import Batch, Losses, Paper, Preset, Recipe, System, constant, linear
 

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 import torch
 from torch.optim import Adam, Optimizer
 
-from ...networks import progressive, stylegan
-from ...networks.latents import StyleSpaces
+from ...networks.stylegan import progressive, stylegan
+from ...networks.stylegan.latents import StyleSpaces
 from ...objectives.adversarial import interpolated, logistic_d, nonsaturating_g, r1, wasserstein_d, wasserstein_g, wins
 from ...system import Batch, Losses, Paper, Preset, Recipe, System
 

@@ -21,8 +21,8 @@ from torch import Tensor
 from torch.optim import Adam, Optimizer
 
 from ...errors import UserError
-from ...networks import progressive, stylegan, stylegan2
-from ...networks.latents import StyleSpaces
+from ...networks.stylegan import progressive, stylegan, stylegan2
+from ...networks.stylegan.latents import StyleSpaces
 from ...objectives.adversarial import lazy, logistic_d, nonsaturating_g, r1, wins
 from ...objectives.path_length import path_lengths, path_penalty
 from ...system import Batch, Losses, Paper, Preset, Recipe, System

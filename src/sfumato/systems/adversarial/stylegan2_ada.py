@@ -18,10 +18,10 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from ...networks import stylegan, stylegan2
-from ...networks.adaptive import Augment, Chance, held_out, replaced
-from ...networks.latents import StyleSpaces
-from ...networks.progressive import Growth
+from ...networks.stylegan import stylegan, stylegan2
+from ...networks.stylegan.adaptive import Augment, Chance, held_out, replaced
+from ...networks.stylegan.latents import StyleSpaces
+from ...networks.stylegan.progressive import Growth
 from ...objectives.adversarial import lazy, logistic_d, nonsaturating_g, r1, wins
 from ...objectives.path_length import path_lengths, path_penalty
 from ...system import Batch, Losses, Paper, Preset, Recipe, System

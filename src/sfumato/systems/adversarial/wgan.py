@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer, RMSprop
 
-from ...networks.dcgan import Discriminator, Generator
+from ...networks.adversarial.dcgan import Discriminator, Generator
 from ...objectives.adversarial import wasserstein_d, wasserstein_g
 from ...system import Batch, Losses, Paper, Preset, Recipe, System
 

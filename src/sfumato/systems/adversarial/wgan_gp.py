@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from ...networks import dcgan, resnet
+from ...networks.adversarial import dcgan, resnet
 from ...objectives.adversarial import interpolated, wasserstein_d, wasserstein_g
 from ...system import Batch, Losses, Paper, Preset, Recipe, System, linear
 

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from ...errors import UserError
-from ...networks.adain import invert, mirror, padded, times
 from ...networks.pretrained.features import Features, features
 from ...networks.pretrained.vgg import decoder as published
+from ...networks.style.adain import invert, mirror, padded, times
 from ...objectives.perceptual import distance
 from ...objectives.pixels import mse
 from ...objectives.style import adain, moments, moments_distance

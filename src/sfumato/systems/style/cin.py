@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.optim import Adam, Optimizer
 
 from ...errors import UserError
-from ...networks.painting import as_paintings, floats, painting, paintings
 from ...networks.pretrained.features import features
-from ...networks.transform import TransformNet
+from ...networks.style.painting import as_paintings, floats, painting, paintings
+from ...networks.style.transform import TransformNet
 from ...objectives import style
 from ...system import Batch, Losses, Paper, Preset, Recipe, System, cosine
 

@@ -19,9 +19,9 @@ from torch import Tensor
 from torch.optim import Adam, Optimizer
 
 from ...errors import nearest
-from ...networks.painting import as_paintings, floats, painting
 from ...networks.pretrained.features import features
-from ...networks.transform import TransformNet
+from ...networks.style.painting import as_paintings, floats, painting
+from ...networks.style.transform import TransformNet
 from ...objectives import style as styles
 from ...objectives.pixels import total_variation
 from ...system import Batch, Losses, Paper, Preset, Recipe, System, cosine

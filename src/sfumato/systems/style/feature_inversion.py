@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.optim import SGD, Optimizer
 
-from ...networks.canvas import Canvas, rows_of
 from ...networks.pretrained.features import features
+from ...networks.style.canvas import Canvas, rows_of
 from ...system import Batch, Falls, Losses, Paper, Preset, Recipe, System
 
 ENERGY = 0.2929  # of a picture in [-1, 1], the mean square: the authors' norm of 27,098 over 227×227×3 bytes

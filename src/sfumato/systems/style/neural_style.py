@@ -18,9 +18,9 @@ from torch import Tensor
 from torch.optim import Adam, Optimizer
 
 from ...errors import nearest
-from ...networks.canvas import Canvas, Scene, fit, rows_of
-from ...networks.painting import floats, painting
 from ...networks.pretrained.features import features
+from ...networks.style.canvas import Canvas, Scene, fit, rows_of
+from ...networks.style.painting import floats, painting
 from ...objectives import colour
 from ...objectives import style as styles
 from ...objectives.pixels import total_variation

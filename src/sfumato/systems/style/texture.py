@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ...errors import nearest
-from ...networks.canvas import Canvas, fit, rows_of
 from ...networks.pretrained.features import features
+from ...networks.style.canvas import Canvas, fit, rows_of
 from ...objectives import style, texture_statistics
 from ...optim import LBFGS
 from ...system import Batch, Losses, Paper, Preset, Recipe, System

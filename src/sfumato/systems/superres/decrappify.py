@@ -21,11 +21,11 @@ import torch
 from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
-from ...networks.crappify import Crappifier
 from ...networks.pretrained.features import Features, features
-from ...networks.resnet34 import Encoder, load_encoder
-from ...networks.superres import numbers
-from ...networks.unet import Critic, UNet
+from ...networks.superres.blocks import numbers
+from ...networks.superres.crappify import Crappifier
+from ...networks.superres.resnet34 import Encoder, load_encoder
+from ...networks.superres.unet import Critic, UNet
 from ...objectives.adversarial import logistic_d, nonsaturating_g, wins
 from ...objectives.perceptual import distance, unit_mean
 from ...objectives.pixels import l1

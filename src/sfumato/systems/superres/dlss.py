@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.optim import Adam, Optimizer
 
 from ...networks.pretrained.features import features
-from ...networks.temporal import (
+from ...networks.superres.temporal import (
     Autoencoder,
     History,
     accumulated,

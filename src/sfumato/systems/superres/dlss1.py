@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.optim import Adam, Optimizer
 
 from ...networks.pretrained.features import features
-from ...networks.temporal import Autoencoder, enlarged, matched
+from ...networks.superres.temporal import Autoencoder, enlarged, matched
 from ...objectives.perceptual import distance
 from ...objectives.pixels import l1
 from ...system import Batch, Losses, Paper, Preset, Recipe, System, cosine

@@ -19,8 +19,9 @@ from torch.optim import Adam, Optimizer
 
 from ...errors import UserError
 from ...networks.pretrained.features import Features, features
-from ...networks.superres import Shift, block, conv, enlarge, pair, patches, repeated
-from ...networks.vgg_style import Discriminator
+from ...networks.superres.blocks import Shift, block, conv, repeated
+from ...networks.superres.pictures import enlarge, pair, patches
+from ...networks.superres.vgg_style import Discriminator
 from ...objectives.adversarial import logistic_d, nonsaturating_g
 from ...objectives.perceptual import distance, texture, unit_mean
 from ...objectives.pixels import mse

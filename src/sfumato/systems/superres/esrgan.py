@@ -20,11 +20,11 @@ from torch.func import functional_call
 from torch.optim import Adam, Optimizer
 
 from ...errors import nearest
-from ...networks.compact import compact_net
 from ...networks.pretrained.features import features
-from ...networks.rrdb import rrdb_net
-from ...networks.superres import pair, patches
-from ...networks.vgg_style import Discriminator
+from ...networks.superres.compact import compact_net
+from ...networks.superres.pictures import pair, patches
+from ...networks.superres.rrdb import rrdb_net
+from ...networks.superres.vgg_style import Discriminator
 from ...objectives.adversarial import relativistic_d, relativistic_g, wins
 from ...objectives.perceptual import distance
 from ...objectives.pixels import l1

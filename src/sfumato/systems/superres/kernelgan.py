@@ -23,9 +23,10 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.optim import Adam, Optimizer
 
-from ...networks import kernels
-from ...networks.internal import back_project, busy, slowed
-from ...networks.superres import conv, enlarge, normal
+from ...networks.superres import kernels
+from ...networks.superres.blocks import conv, normal
+from ...networks.superres.internal import back_project, busy, slowed
+from ...networks.superres.pictures import enlarge
 from ...objectives.kernels import at_border, off_centre, off_one, spread_out
 from ...objectives.pixels import mse
 from ...system import Batch, Losses, Paper, Preset, Recipe, System

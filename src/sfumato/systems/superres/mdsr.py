@@ -17,20 +17,8 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from ...errors import nearest
-from ...networks.superres import (
-    DIV2K,
-    Residual,
-    Shift,
-    block,
-    conv,
-    numbers,
-    pair,
-    patches,
-    self_ensemble,
-    shrink,
-    shuffled,
-    trimmed,
-)
+from ...networks.superres.blocks import DIV2K, Residual, Shift, block, conv, numbers, shuffled
+from ...networks.superres.pictures import pair, patches, self_ensemble, shrink, trimmed
 from ...objectives.pixels import l1
 from ...system import Batch, Falls, Losses, Paper, Preset, Recipe, System, cosine
 

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from ...networks.superres import DIV2K, Residual, Shift, conv, pair, patches, self_ensemble, shuffled
+from ...networks.superres.blocks import DIV2K, Residual, Shift, conv, shuffled
+from ...networks.superres.pictures import pair, patches, self_ensemble
 from ...objectives.pixels import l1
 from ...system import Batch, Falls, Losses, Paper, Preset, Recipe, System, cosine
 

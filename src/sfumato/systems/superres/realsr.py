@@ -6,7 +6,7 @@ Clean-up, kernel pool and noise pool are its section on degradation, I_LR = (I_H
 (https://arxiv.org/abs/1809.00219), its discriminator one of patches with three layers, the weights of pixels, features
 and adversary 0.01, 1 and 0.005. `pools` names a file of kernels and noise, which `tasks.pools` gathers from a folder.
 
-Deviations: without a file, the pools are drawn from what `networks.degrade` describes. Patches of noise have 64 pixels
+Deviations: without a file, the pools are drawn as `degrade` describes. Patches of noise have 64 pixels
 in place of 256. The paper begins with ESRGAN's trained P, here errors of pixels teach G at first, for a million
 iterations; the rate stays what it is, where the authors' code halves it at 5,000, 10,000, 20,000 and 30,000 of 60,000.
 "small" has clean pictures, which it does not clean up, adds to a bicubic enlargement, and has half a cosine; its
@@ -16,15 +16,15 @@ features are those of the small network that reads the built-in shapes.
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from ...errors import UserError
-from ...networks.degrade import as_bytes, default_kernels, default_noise, injected, read_pools, shrink_each
-from ...networks.patchgan import patchgan
 from ...networks.pretrained.features import features
-from ...networks.rrdb import rrdb_net
-from ...networks.superres import enlarge, patches, shrink, trimmed
+from ...networks.superres.degrade import as_bytes, default_kernels, default_noise, injected, read_pools, shrink_each
+from ...networks.superres.pictures import enlarge, patches, shrink, trimmed
+from ...networks.superres.rrdb import rrdb_net
+from ...networks.translation.patch import PatchGAN
 from ...objectives.adversarial import relativistic_d, relativistic_g, wins
 from ...objectives.perceptual import distance
 from ...objectives.pixels import l1
@@ -89,7 +89,7 @@ class RealSR(System):
         self.adversarial, self.pixels, self.pretrain, self.patch, self.lr = adversarial, pixels, pretrain, patch, lr
         self.pools = pools
         self.G = rrdb_net(channels, ch, blocks, growth, scale)
-        self.D = patchgan(channels, ch_d, layers_d)
+        self.D = PatchGAN(channels, ch_d, layers_d, nn.BatchNorm2d)
         self.kernels: Tensor
         self.noise: Tensor
         self.pretrained: Tensor
@@ -118,12 +118,12 @@ class RealSR(System):
         if not self.pretrained:
             yield {"G": {"pixels": l1(fake / 2, image / 2)}}
             return
-        real_score, fake_score = self.D(image).float(), self.D(fake.detach()).float()
+        real_score, fake_score = self.D(image)[-1], self.D(fake.detach())[-1]
         yield {"D": relativistic_d(real_score, fake_score)}
         self.report(**{"D wins": wins(real_score, fake_score)})
         terms = {"pixels": self.pixels * l1(fake / 2, image / 2)}
         terms["content"] = distance(look(fake)[0], look(image)[0], power=1)
-        terms["adversarial"] = self.adversarial * relativistic_g(real_score.detach(), self.D(fake).float())
+        terms["adversarial"] = self.adversarial * relativistic_g(real_score.detach(), self.D(fake)[-1])
         yield {"G": terms}
 
     def cleaned(self, batch: Batch) -> Tensor:

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 
 from ...errors import UserError
-from ...networks.superres import enlarge, luma, normal, pair, patches, with_luma
+from ...networks.superres.blocks import normal
+from ...networks.superres.pictures import enlarge, luma, pair, patches, with_luma
 from ...objectives.pixels import squared_error
 from ...system import Batch, Losses, Paper, Preset, Recipe, System, cosine
 

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from ...networks.pretrained.features import features
-from ...networks.superres import Residual, conv, pair, patches, shuffled
-from ...networks.vgg_style import Discriminator
+from ...networks.superres.blocks import Residual, conv, shuffled
+from ...networks.superres.pictures import pair, patches
+from ...networks.superres.vgg_style import Discriminator
 from ...objectives.adversarial import logistic_d, nonsaturating_g, wins
 from ...objectives.perceptual import distance
 from ...objectives.pixels import mse, total_variation

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
-from ...networks.superres import conv, enlarge, luma, normal, numbers, pair, patches, shrink, trimmed, with_luma
+from ...networks.superres.blocks import conv, normal, numbers
+from ...networks.superres.pictures import enlarge, luma, pair, patches, shrink, trimmed, with_luma
 from ...objectives.pixels import squared_error
 from ...system import Batch, Falls, Losses, Paper, Preset, Recipe, System, cosine
 

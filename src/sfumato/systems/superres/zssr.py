@@ -21,10 +21,10 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from ...errors import UserError
-from ...networks import internal
-from ...networks.internal import back_project, resized
-from ...networks.kernels import bicubic_kernel, fitted, shrink_by
-from ...networks.superres import conv, normal
+from ...networks.superres import internal
+from ...networks.superres.blocks import conv, normal
+from ...networks.superres.internal import back_project, resized
+from ...networks.superres.kernels import bicubic_kernel, fitted, shrink_by
 from ...objectives.pixels import l1, mse
 from ...system import Batch, Losses, Paper, Preset, Recipe, System, cosine
 

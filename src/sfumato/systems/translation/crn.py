@@ -18,9 +18,9 @@ from torch import Tensor
 from torch.optim import Adam, Optimizer
 
 from ...errors import UserError
-from ...networks.crn import Cascade
-from ...networks.instances import outlined
 from ...networks.pretrained.features import features
+from ...networks.translation.crn import Cascade
+from ...networks.translation.instances import outlined
 from ...system import Batch, Losses, Paper, Preset, Recipe, System, cosine
 
 

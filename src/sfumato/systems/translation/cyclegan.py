@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.optim import Adam, Optimizer
 
 from ...errors import nearest
-from ...networks.generators import ResnetGenerator, gaussian
-from ...networks.history import History
-from ...networks.patch import FIELDS, PatchGAN
+from ...networks.translation.generators import ResnetGenerator, gaussian
+from ...networks.translation.history import History
+from ...networks.translation.patch import FIELDS, PatchGAN
 from ...objectives.adversarial import least_squares_d, least_squares_g, wins
 from ...objectives.pixels import l1
 from ...system import Batch, Late, Losses, Paper, Preset, Recipe, System, linear

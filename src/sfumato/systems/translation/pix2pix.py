@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.optim import Adam, Optimizer
 
 from ...errors import UserError
-from ...networks.generators import Noise, UNet, gaussian
-from ...networks.patch import FIELDS, PatchGAN
+from ...networks.translation.generators import Noise, UNet, gaussian
+from ...networks.translation.patch import FIELDS, PatchGAN
 from ...objectives.adversarial import logistic_d, nonsaturating_g, wins
 from ...objectives.pixels import l1
 from ...system import Batch, Losses, Paper, Preset, Recipe, System

@@ -19,10 +19,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from ...networks.generators import CoarseToFine, ResnetGenerator, gaussian, halved, instance_norm
-from ...networks.instances import Menu, averaged, described, outlined
-from ...networks.patch import PatchGAN, Pyramid
 from ...networks.pretrained.features import features
+from ...networks.translation.generators import CoarseToFine, ResnetGenerator, gaussian, halved, instance_norm
+from ...networks.translation.instances import Menu, averaged, described, outlined
+from ...networks.translation.patch import PatchGAN, Pyramid
 from ...objectives.adversarial import least_squares_d, least_squares_g
 from ...objectives.translation import deep_heavy, layers_matched
 from ...system import Batch, Late, Losses, Paper, Preset, Recipe, System, linear

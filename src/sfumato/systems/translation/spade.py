@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.optim import Adam, Optimizer
 
-from ...networks.instances import outlined
-from ...networks.patch import PatchGAN, Pyramid
 from ...networks.pretrained.features import features
-from ...networks.spade import SPADEGenerator, StyleEncoder
+from ...networks.translation.instances import outlined
+from ...networks.translation.patch import PatchGAN, Pyramid
+from ...networks.translation.spade import SPADEGenerator, StyleEncoder
 from ...objectives.translation import deep_heavy, hinge_d, layers_matched
 from ...system import Batch, Late, Losses, Paper, Preset, Recipe, System, linear
 

@@ -1,0 +1,1 @@
+"""The StyleGAN line: equalised layers, filters, growing, styles, augmentations."""

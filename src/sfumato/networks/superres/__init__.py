@@ -1,0 +1,1 @@
+"""Networks that enlarge and restore, and how the small pictures are made."""

@@ -1,0 +1,1 @@
+"""Networks from one kind of picture to another, and discriminators of patches."""
