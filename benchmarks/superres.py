@@ -29,6 +29,7 @@ from upscale_weights import RUNS, SIDE, cut
 
 Enlarge = Callable[[Tensor], Tensor]
 VGG = DATA / "features/vgg19_16x_collabdistill/trained_models/wct_se_16x_new/20191109-211322_E20.pth"
+RESCALE = {"relu2_1": 0.023, "relu5_1": 0.061}  # of these features: a bicubic enlargement is as far as by pixels
 ROWS = {  # preset: what the paper's table 1 has on Set5 and Set14, PSNR and SSIM
     "small-srresnet": ("SRResNet, MSE", "32.05 / 0.9019", "28.49 / 0.8184"),
     "small-srresnet-vgg22": ("SRResNet, VGG2.2", "30.51 / 0.8803", "27.19 / 0.7807"),
@@ -103,14 +104,17 @@ def srgan(steps: int, features: str) -> None:
     lines = [
         f"PSNR, dB, and SSIM of Y on ×4. Each row was trained for {steps:,} steps on squares of 48 pixels of the Kodak",
         "photographs by four blocks of 24 channels; the paper's for 1,000,000 and more on ImageNet by sixteen of 64.",
-        "The features are those of a VGG-19 with a quarter of the channels, relu2_1 for VGG2.2 and relu5_1 for VGG5.4.",
+        "The features are those of a VGG-19 with a quarter of the channels, relu2_1 for VGG2.2 and relu5_1 for VGG5.4,",
+        "scaled so that a bicubic enlargement is as far from the truth in them as in pixels.",
         "",
         "| | Set5 | paper | Set14 | paper |",
         "|---|---|---|---|---|",
     ]
     order = []
     for preset, (words, *published) in ROWS.items():
-        more = dict(features=features, content=layers[preset]) if preset in layers else {}
+        more: dict[str, object] = {}
+        if layer := layers.get(preset):
+            more = dict(features=features, content=layer, rescale=RESCALE[layer])
         model = trained("srgan", preset, steps, **more)
         found = [judged(model.system.upscale, name, 4) for name in SETS]  # type: ignore[operator]
         cells = [f"{psnr:.2f} / {ssim:.4f} | {paper}" for (psnr, ssim), paper in zip(found, published, strict=True)]
