@@ -86,6 +86,21 @@ def test_a_kernel_is_found_the_same_for_a_seed():
     assert find_kernel(picture(70, 66), 4, **TINY).sum().item() == pytest.approx(1, abs=1e-4)
 
 
+def test_a_lost_game_is_begun_again(monkeypatch):
+    lost = [True, False, False]  # the second start is good, and its kernel is asked for
+    monkeypatch.setattr("sfumato.systems.superres.kernelgan.KernelGAN.lost", lambda self: lost.pop(0))
+    second = find_kernel(picture(70, 66), seed=1, **TINY)
+    assert not lost
+    monkeypatch.undo()
+    assert torch.equal(second, find_kernel(picture(70, 66), seed=2, **TINY))
+
+
+def test_a_generator_that_comes_to_nothing_every_time_leaves_bicubic(monkeypatch):
+    monkeypatch.setattr("sfumato.systems.superres.kernelgan.KernelGAN.lost", lambda self: True)
+    a, b = (find_kernel(picture(70, 66), seed=s, **TINY) for s in (1, 7))
+    assert torch.equal(a, b) and a.argmax() == find_kernel(picture(70, 66), seed=3, **TINY).argmax()
+
+
 def test_what_no_kernel_can_be_found_of():
     with pytest.raises(UserError, match="for a scale of 2 or 4, not 3"):
         find_kernel(picture(), 3)

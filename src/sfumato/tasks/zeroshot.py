@@ -20,6 +20,7 @@ from ..training.loop import Budget, begin, train
 
 LEAST_RATE = 9e-3  # of the first: less, and the network of the paper has learned what it can
 LARGEST_KERNEL = 64  # pixels a side
+GAMES = 3  # for a kernel, at most
 Advance = Callable[[float], None]
 
 
@@ -82,20 +83,24 @@ def find_kernel(
 ) -> Tensor:
     """The blur kernel of a picture for a scale of 2 or 4, from a game with itself: (1, c, h, w) in [-1, 1] -> (k, k).
 
+    A game that is lost, whose generator has come to nothing, is begun again with the next seed, at most twice.
     Raises UserError for another scale, or a picture that is too small.
     """
     if scale not in (2, 4):
         raise UserError(f"kernels are found for a scale of 2 or 4, not {scale}")
-    with _learning(seed):
-        picture = colour.detach().clone().float()
-        system, recipe = _made("kernelgan", preset, picture)
-        if min(picture.shape[-2:]) < system.crop:
-            raise UserError(f"pictures of {system.crop} pixels a side are the smallest whose kernel can be found")
-        budget = Budget(steps or recipe.steps)
-        feed = _Fathers([picture.expand(recipe.batch, -1, -1, -1)], seed)
-        for state in train(begin(system), feed, budget, seed=seed):
-            advance(budget.spent(state))
-        found: Tensor = system.kernel(scale)
+    picture = colour.detach().clone().float()
+    for start in range(GAMES):
+        with _learning(seed + start):
+            system, recipe = _made("kernelgan", preset, picture)
+            if min(picture.shape[-2:]) < system.crop:
+                raise UserError(f"pictures of {system.crop} pixels a side are the smallest whose kernel can be found")
+            budget = Budget(steps or recipe.steps)
+            feed = _Fathers([picture.expand(recipe.batch, -1, -1, -1)], seed + start)
+            for state in train(begin(system), feed, budget, seed=seed + start):
+                advance(budget.spent(state))
+            if not system.lost():
+                break
+    found: Tensor = system.kernel(scale)
     return found
 
 

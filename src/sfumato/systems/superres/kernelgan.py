@@ -124,10 +124,14 @@ class KernelGAN(System):
         return max(self.bicubic * 0.01**held, 1e-6 * self.bicubic)
 
     @torch.no_grad()
+    def lost(self) -> bool:
+        """Whether G has come to nothing, as the product of many layers may."""
+        return bool(self.G.kernel().sum() <= 0.1)
+
+    @torch.no_grad()
     def kernel(self, scale: int = 2) -> Tensor:
         """The blur, centred and summing to 1: (k, k), for a scale of 2 or 4; bicubic's if G has come to nothing."""
-        found = self.G.kernel()
-        found = kernels.significant(found) if found.sum() > 0.1 else self.ideal.to(found)
+        found = self.ideal.to(self.near.device) if self.lost() else kernels.significant(self.G.kernel())
         found = kernels.centred(found, 2)
         return kernels.twice(found) if scale == 4 else found
 
