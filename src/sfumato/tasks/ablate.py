@@ -8,23 +8,23 @@ channels are dropped, and in which layer, is chosen on one half of the samples a
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..data.pictures import save_grid
 from ..errors import UserError, nearest
 from ..evaluation import observe
 from ..networks.pretrained import Extractor
+from .boundaries import boundary
 from .evaluate import reader
 from .model import Model
+from .units import dropped, layers, watched
 
 SHOWN = 8  # samples of a row of the picture
-PENALTY = 1e-2  # of the squared weights in the regression
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ def ablate(
         raise UserError(f"only {int(has.sum())} of {n} samples are {object}: too few to learn from; give a larger --n")
     half = torch.arange(n, device=codes.device) < n // 2
     best: tuple[float, str, list[int], int] | None = None
-    for name in [nearest(layer, _layers(model, codes), "layer")] if layer else _layers(model, codes):
+    known = layers(model, codes)
+    for name in [nearest(layer, known, "layer")] if layer else known:
         order, width = _tied(_responses(model, codes[half], name), has[half])
         for k in sorted({1, 2, 3, *(round(width * s) for s in (0.04, 0.06, 0.09, 0.13, 0.18, 0.25, 0.35, 0.5))} - {0}):
             with dropped(model.system, name, order[:k]):
@@ -92,74 +93,18 @@ def ablate(
     return Ablation(name, tuple(channels), width, removed, kept, images, path)
 
 
-@contextmanager
-def dropped(system: nn.Module, layer: str, channels: Sequence[int]) -> Iterator[None]:
-    """Zero some channels of a layer's output, at every place, for a while."""
-
-    def zero(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        mask = torch.ones(output.shape[1], device=output.device, dtype=output.dtype)
-        mask[list(channels)] = 0
-        return output * mask.view(-1, *[1] * (output.ndim - 2))
-
-    handle = system.get_submodule(layer).register_forward_hook(zero)
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
-def _layers(model: Model, codes: Tensor) -> list[str]:
-    """Nonlinear layers with places, in the order in which an image passes them."""
-    found: list[str] = []
-    handles = []
-    for name, module in model.system.named_modules():
-        if isinstance(module, nn.ReLU | nn.LeakyReLU | nn.SiLU | nn.ELU):
-
-            def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor, name: str = name) -> None:
-                if output.ndim == 4 and output.shape[-1] > 1:
-                    found.append(name)
-
-            handles.append(module.register_forward_hook(note))
-    model.decode(codes[:2])
-    for handle in handles:
-        handle.remove()
-    if not found:
-        raise UserError(f"{model.name} draws without convolutional layers, so that there are no channels to drop")
-    return found
-
-
 def _responses(model: Model, codes: Tensor, layer: str) -> Tensor:
     """Mean response of each channel of a layer over the places: (n, channels)."""
-    kept: list[Tensor] = []
-    hook: Callable[..., None] = lambda module, inputs, output: kept.append(output.mean((2, 3)).float())  # noqa: E731
-    handle = model.system.get_submodule(layer).register_forward_hook(hook)
-    try:
+    with watched(model.system, layer, lambda output: output.mean((2, 3)).float()) as kept:
         model.decode(codes)
-    finally:
-        handle.remove()
     return torch.cat(kept)
 
 
 def _tied(responses: Tensor, has: Tensor) -> tuple[list[int], int]:
     """Channels from the most tied to the object on, by logistic regression on standardised responses."""
-    x = (responses - responses.mean(0)) / responses.std(0).clamp(min=1e-6)
-    y = has.float()
-    weight = torch.zeros(x.shape[1], device=x.device, requires_grad=True)
-    bias = torch.zeros((), device=x.device, requires_grad=True)
-    balance = torch.where(has, 0.5 / y.mean(), 0.5 / (1 - y).mean())
-    optimizer = torch.optim.LBFGS([weight, bias], max_iter=100, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss = nn.functional.binary_cross_entropy_with_logits(x @ weight + bias, y, weight=balance)
-        loss = loss + PENALTY * weight.square().sum()
-        loss.backward()
-        return loss
-
-    optimizer.step(closure)
-    ranked = weight.detach().argsort(descending=True)
+    weight = boundary((responses - responses.mean(0)) / responses.std(0).clamp(min=1e-6), has)
     positive = int((weight > 0).sum())
-    return ranked[: max(positive, 1)].tolist(), x.shape[1]
+    return weight.argsort(descending=True)[: max(positive, 1)].tolist(), len(weight)
 
 
 def _judge(before: Tensor, after: Tensor, target: int) -> tuple[float, float]:

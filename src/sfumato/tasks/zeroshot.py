@@ -97,7 +97,8 @@ def find_kernel(
             budget = Budget(steps or recipe.steps)
             feed = _Fathers([picture.expand(recipe.batch, -1, -1, -1)], seed + start)
             for state in train(begin(system), feed, budget, seed=seed + start):
-                advance(budget.spent(state))
+                if not start:  # what is told never falls
+                    advance(budget.spent(state))
             if not system.lost():
                 break
     found: Tensor = system.kernel(scale)
