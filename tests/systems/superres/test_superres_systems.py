@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from sfumato import catalog
@@ -268,6 +269,18 @@ def test_esrgan_goes_on_from_p_and_leaves_it():
         kept = [g.clone() for g in system.G.parameters()]
     phases(system, batch)
     assert all(torch.equal(k, g) for k, g in zip(kept, system.G.parameters(), strict=True)), "copied once"
+
+
+def test_esrgan_begins_with_the_weights_of_a_file(tmp_path):
+    theirs, path = made("esrgan", network="compact", blocks=1), str(tmp_path / "P.safetensors")
+    save_file({k.removeprefix("network."): v for k, v in theirs.P.state_dict().items()}, path)
+    system = made("esrgan", network="compact", blocks=1, begin=path, pretrain=0.0)
+    system.start(batch_of())
+    assert [list(p) for p in phases(system, batch_of())] == [["D"], ["G"]]
+    for k, v in theirs.P.state_dict().items():
+        assert torch.equal(system.P.state_dict()[k], v) and torch.equal(system.G.state_dict()[k], v), k
+    with pytest.raises(UserError, match="doesn't fit"):
+        made("esrgan", begin=path).start(batch_of())
 
 
 def test_esrgan_is_all_that_lies_between_its_networks():

@@ -13,6 +13,7 @@ small network that reads the built-in shapes. "paper-compact" has the network of
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -21,7 +22,8 @@ from torch.optim import Adam, Optimizer
 
 from ...errors import nearest
 from ...networks.pretrained.features import features
-from ...networks.superres.compact import compact_net
+from ...networks.pretrained.weights import fill, locate, read
+from ...networks.superres.compact import Signed, compact_net
 from ...networks.superres.pictures import pair, patches
 from ...networks.superres.rrdb import rrdb_net
 from ...networks.superres.vgg_style import Discriminator
@@ -82,23 +84,28 @@ class ESRGAN(System):
         growth: int = 32,  # channels that each convolution of a dense block adds
         ch_d: int = 64,  # channels of D's first layer; twice as many at each halving of the side, at most 8 times
         patch: int = 128,  # side of the squares that are learned from, pixels
+        begin: str = "",  # file of weights that P begins with; with pretrain 0, G's and D's turns come at once
         channels: int = 3,
         lr: float = 2e-4,  # of P
         lr_gan: float = 1e-4,  # of G and D
     ) -> None:
         super().__init__()
         self.scale, self.features, self.layer, self.pretrain, self.patch = scale, features, layer, pretrain, patch
-        self.adversarial, self.pixels, self.lr, self.lr_gan = adversarial, pixels, lr, lr_gan
+        self.adversarial, self.pixels, self.lr, self.lr_gan, self.begin = adversarial, pixels, lr, lr_gan, begin
         small = nearest(network, ("rrdb", "compact"), "network") == "compact"
-        self.P, self.G = (
-            compact_net(channels, ch, blocks, scale) if small else rrdb_net(channels, ch, blocks, growth, scale)
-            for _ in range(2)
-        )
+        make = partial(compact_net, channels, ch, blocks) if small else partial(rrdb_net, channels, ch, blocks, growth)
+        self.P, self.G = make(scale), make(scale)
         halvings = (patch // 4).bit_length() - 1  # to 4 px
         widths = [ch_d * min(2**k, 8) for k in range(halvings)]
         self.D = Discriminator(widths, patch, channels, kernel=4, hidden=100, bias=False)
         self.pretrained: Tensor
         self.register_buffer("pretrained", torch.tensor(False))
+
+    def start(self, batch: Batch) -> None:
+        """P's weights from their file, if one is named."""
+        if self.begin:
+            path, _ = locate(self.begin)
+            fill(self.P.network if isinstance(self.P, Signed) else self.P, read(path), path)
 
     def optimizers(self) -> dict[str, Optimizer]:
         """Adam for each network."""
@@ -124,13 +131,9 @@ class ESRGAN(System):
         self.report(**{"D wins": wins(real_score, fake_score)})
         with torch.no_grad():
             real_score = self.D(image)
-        yield {
-            "G": {
-                "content": distance(look(fake)[0], look(image)[0], power=1),
-                "adversarial": self.adversarial * relativistic_g(real_score, self.D(fake)),
-                "pixels": self.pixels * l1(fake / 2, image / 2),
-            }
-        }
+        terms = {"content": distance(look(fake)[0], look(image)[0], power=1)}
+        terms["adversarial"] = self.adversarial * relativistic_g(real_score, self.D(fake))
+        yield {"G": terms | {"pixels": self.pixels * l1(fake / 2, image / 2)}}
 
     def interpolate(self, alpha: float) -> dict[str, Tensor]:
         """The weights of a network between P (alpha 0) and G (1), by name: eq. 4."""
@@ -138,10 +141,7 @@ class ESRGAN(System):
         return {k: torch.lerp(p, theirs[k], alpha) for k, p in self.P.named_parameters()}
 
     def upscale(self, image: Tensor, alpha: float = 1.0) -> Tensor:
-        """Images enlarged by a network between P and G: (b, c, h, w) -> (b, c, scale · h, scale · w).
-
-        As long as P learns alone, alpha is 0.
-        """
+        """As P, with alpha 0 or while it learns alone, G, or between: (b, c, h, w) -> (b, c, scale · h, scale · w)."""
         weights = self.interpolate(alpha if self.pretrained else 0.0)
         return functional_call(self.G, weights, (image,)).float().clamp(-1, 1)
 
