@@ -151,8 +151,9 @@ def test_networks_that_differ_are_not_blended(tmp_path, weights):
 def test_zero_shot_learns_from_the_whole_picture_and_bicubic_makes_the_size(tmp_path, monkeypatch, scale, factor, size):
     asked = []
 
-    def zero_shot(colour, times, *, advance):
+    def zero_shot(colour, times, *, kernel, advance):
         asked.append((tuple(colour.shape), times, torch.is_inference_mode_enabled()))
+        assert kernel is None
         advance(1.0)
         return colour.repeat_interleave(times, -1).repeat_interleave(times, -2)
 
@@ -163,6 +164,21 @@ def test_zero_shot_learns_from_the_whole_picture_and_bicubic_makes_the_size(tmp_
     assert asked == [((1, 3, 11, 13), factor, False)]
     repeated = NUMBERS.repeat(factor, 0).repeat(factor, 1)
     assert np.abs(pixels(out).astype(int) - bicubic(repeated, size)).max() <= 1
+
+
+def test_zero_shot_is_told_the_blur_or_finds_it(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "sfumato.tasks.zeroshot.zero_shot",
+        lambda colour, times, *, kernel, advance: asked.append(kernel) or colour.repeat(1, 1, times, times),
+    )
+    file = tmp_path / "kernel.mat"
+    file.write_bytes(b"anything")
+    methods_of = [methods.choose_method(like=f"zero-shot={blur}") for blur in ("blind", file)]
+    assert len({m.identity for m in (methods.choose_method(like="zero-shot"), *methods_of)}) == 3
+    for method in methods_of:
+        method.whole(torch.zeros(1, 3, 4, 4), 2, lambda share: None)
+    assert asked == ["estimate", file]
 
 
 def test_another_precision_is_used_where_it_pays_and_stays_faithful(tmp_path, monkeypatch, compact, capsys):
@@ -384,6 +400,8 @@ def test_the_command_line(tmp_path, capsys, monkeypatch):
         (["a.png", "--like", "blend=2"], "a number from 0 to 1, as in blend=0.3"),
         (["a.png", "--like", "blend"], "a number from 0 to 1, as in blend=0.3"),
         (["a.png", "--like", "zero-shut"], "did you mean zero-shot"),
+        (["a.png", "--like", "zero-shot=none.mat"], "give a .mat with the blur kernel, or blind"),
+        (["a.png", "--like", "zero-shot=a.png"], "a.png"),
         (["a.png", "--scale", "0.5"], "--scale is 0.5"),
         (["a.png", "--scale", "nan"], "--scale is nan"),
         (["a.png", "--scale", "100"], "--scale is 100"),

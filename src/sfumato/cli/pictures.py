@@ -66,7 +66,8 @@ def upscale(
         str | None,
         typer.Option(
             help="photo (nearest to the truth), sharp (made-up detail), blend=0.3 (30 % of it), zero-shot (learns from "
-            "the picture), bicubic (as MATLAB's), bilinear."
+            "the picture; zero-shot=blind finds its blur first, zero-shot=FILE.mat is told it), bicubic (as MATLAB's), "
+            "bilinear."
         ),
     ] = None,
     tile: Annotated[

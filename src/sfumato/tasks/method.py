@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -23,7 +23,7 @@ from ..training.machine import PRECISIONS, choose_device, choose_precision, choo
 from .model import load
 
 Advance = Callable[[float], None]  # is told what share is done
-LIKE = ("photo", "sharp", "blend=0.3", "zero-shot", *get_args(Kernel))
+LIKE = ("photo", "sharp", "blend=0.3", "zero-shot", "zero-shot=blind", "zero-shot=FILE.mat", *get_args(Kernel))
 BY_WINOGRAD = ("AVX2",)  # processors where it pays; a rule and no probe, so that a result is the same the next time
 FAITHFUL = 40.0  # dB of a sample picture in another precision against float32; below it float32 is used
 
@@ -54,7 +54,8 @@ def choose_method(
 ) -> Method:
     """By the network of a run, a model file or a public checkpoint; else as `like` says; else by what is shipped.
 
-    `like` is "photo", "sharp" or "blend=S" (of the shipped networks, S of the sharp one), "zero-shot" or a kernel.
+    `like` is "photo", "sharp" or "blend=S" (of the shipped networks, S of the sharp one), "zero-shot" (of pictures made
+    smaller by bicubic; "zero-shot=blind" finds how, "zero-shot=FILE.mat" holds the blur kernel) or a kernel.
     Raises UserError if both are given, or what is asked for is not there, can't be read or can't enlarge.
     """
     if model is not None and like is not None:
@@ -66,12 +67,10 @@ def choose_method(
     if kind == "blend":
         amount = _share(share)
         return _by_network(_shipped("photo", scale), where, precision, _shipped("sharp", scale), amount)
+    if kind == "zero-shot":
+        return _by_itself(where, share)
     if given or kind not in LIKE:
         nearest(f"{kind}{given}{share}", LIKE, "way to enlarge")
-    if kind == "zero-shot":
-        return Method(
-            "zero-shot: a network that learns from the picture itself", whole=_zero_shot(where), identity=kind
-        )
     if kind in get_args(Kernel):
         return _by_kernel("bilinear" if kind == "bilinear" else "bicubic")
     if like is None and shipped(scale or 2) is None:
@@ -108,15 +107,20 @@ def _by_kernel(kernel: Kernel, note: str = "") -> Method:
     return Method(f"{kernel} interpolation{note}", kernel=kernel, identity=kernel)
 
 
-def _zero_shot(device: torch.device) -> Callable[[Tensor, int, Advance], Tensor]:
-    """What enlarges a whole picture: (1, c, h, w), a factor from 2, and whom to tell."""
+def _by_itself(device: torch.device, blur: str) -> Method:
+    """By a network that each picture teaches, of a blur that is bicubic's, found first ("blind"), or in a file."""
+    file = Path(blur) if blur not in ("", "blind") else None
+    if file and not file.is_file():
+        raise UserError(f"--like zero-shot={blur}: there is no such file; give a .mat with the blur kernel, or blind")
+    kernel: Literal["estimate"] | Path | None = "estimate" if blur == "blind" else file
 
     def run(image: Tensor, factor: int, advance: Advance) -> Tensor:
         from .zeroshot import zero_shot
 
-        return zero_shot(image.to(device), factor, advance=advance).cpu()
+        return zero_shot(image.to(device), factor, kernel=kernel, advance=advance).cpu()
 
-    return run
+    words = "zero-shot: a network that learns from the picture itself" + (f", its blur {blur}" if blur else "")
+    return Method(words, whole=run, identity=f"zero-shot {digest(file) if file else blur}")
 
 
 def _by_network(
