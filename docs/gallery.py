@@ -16,10 +16,17 @@ HOME = Path(__file__).parent
 PICTURES, PEOPLE = 600, 30  # of each world, the first to train on; of so many people
 SIZE = 96  # pixels
 GROUPS = {
-    "What is said of a picture": ("labelled", "caption", "factors", "people"),
+    "What is said of a picture": ("labelled", "few-shot", "few-shot-seen", "caption", "factors", "people"),
     "What is known of its pixels": ("maps", "edges", "depth", "normals", "keypoints"),
     "Pairs": ("paired-map", "paired-edges", "paired-night", "paired"),
-    "Two domains without pairs": ("unpaired-night", "unpaired-dusk", "unpaired-ink", "unpaired-old", "unpaired"),
+    "Two domains without pairs": (
+        "unpaired-night",
+        "unpaired-dusk",
+        "unpaired-times",
+        "unpaired-ink",
+        "unpaired-old",
+        "unpaired",
+    ),
     "Objects and places": ("objects",),
     "Clips": ("clips", "rendered-x2", "rendered-x4"),
     "Enlarging": ("superres-x2", "superres-x3", "superres-x4", "superres-x8"),

@@ -16,6 +16,7 @@ from sfumato.data.prepare import prepare
 from sfumato.errors import UnknownNameError
 from sfumato.system import Batch, Classifies, Decodes, Encodes, linear
 from sfumato.tasks.model import Facts, Model, load, write_model
+from sfumato.tasks.train import described
 from sfumato.training import checkpoint
 from sfumato.training.loop import Budget, begin, train
 
@@ -38,10 +39,8 @@ def make(name, preset="tiny", colour=False, **more):
     data = "shapes" if colour and recipe["data"] not in TRUTHS else recipe["data"]
     pictures = pictures_of(data, recipe["size"])
     facts = Facts(data, recipe["size"], pictures.channels, pictures.classes, recipe["view"])
-    described = {"size": facts.size, "channels": facts.channels, "classes": len(facts.classes)}
-    known = catalog.hyperparameters(cls)
     torch.manual_seed(0)
-    system = catalog.build(name, **{**chosen.hyper, **{k: v for k, v in described.items() if k in known}, **more})
+    system = catalog.build(name, **{**chosen.hyper, **described(catalog.hyperparameters(cls), facts), **more})
     return system, Batches(pictures, view=recipe["view"], batch=recipe["batch"]), facts
 
 
@@ -208,7 +207,8 @@ def test_is_documented_and_one_page(name):
 
 
 ARROWS = {
-    "systems": {"system", "networks", "objectives", "optim", "errors"},
+    "systems": {"system", "networks", "objectives", "optim", "generators", "errors"},
+    "generators": {"tasks.model", "catalog", "system", "errors"},
     "networks": {"networks", "resample", "errors"},
     "objectives": {"objectives", "errors"},
     "training": {"training", "system", "errors"},

@@ -112,6 +112,27 @@ def test_transparency_shows_the_background():
     assert mean(encoded(half)) == 1.0
 
 
+@pytest.mark.parametrize("fit", ["crop", "fit", "pad"])
+def test_transparency_is_kept_where_four_channels_are_asked_for(fit):
+    image = Image.new("RGBA", (40, 20), (200, 40, 90, 255))
+    image.paste((7, 7, 7, 0), (0, 0, 20, 20))
+    got = decode(encoded(image), Fitting(16, 4, fit, (10, 20, 30)))
+    assert got.pixels.shape == (16, 16, 4) and not got.remarks & ALPHA
+    assert got.pixels[8, 1].tolist() == [10, 20, 30, 0]  # what cannot be seen has the background's colour
+    assert got.pixels[8, 14].tolist() == [200, 40, 90, 255]
+    edge = got.pixels[8][(got.pixels[8, :, 3] > 60) & (got.pixels[8, :, 3] < 200)]
+    assert all(abs(pixel[:3].astype(int) - (200, 40, 90)).max() <= 3 for pixel in edge)  # nothing bleeds in
+    if fit == "pad":
+        assert (got.pixels[[0, -1]] == (10, 20, 30, 0)).all()
+
+
+def test_what_is_opaque_stays_so_in_four_channels():
+    grey = decode(encoded(photo(mode="L")), Fitting(8, 4)).pixels
+    assert (grey[..., 3] == 255).all() and (grey[..., 0] == grey[..., 2]).all()
+    array = np.full((8, 8, 3), 9, np.uint8)
+    assert decode(array, Fitting(8, 4)).pixels[0, 0].tolist() == [9, 9, 9, 255]
+
+
 def test_half_transparent_black_on_white_is_grey():
     assert mean(encoded(Image.new("RGBA", (8, 8), (0, 0, 0, 128)))) == pytest.approx(127 / 255, abs=0.005)
     assert mean(encoded(Image.new("LA", (8, 8), (0, 128)))) == pytest.approx(127 / 255, abs=0.005)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from sfumato.errors import UserError
 from sfumato.networks.pretrained import extractor, names
-from sfumato.networks.pretrained.base import grey, resize
+from sfumato.networks.pretrained.base import grey, resize, rgb
 from sfumato.networks.pretrained.inception import (
     BlockA,
     BlockE,
@@ -30,6 +30,13 @@ from sfumato.networks.pretrained.weights import locate, read
 SQUEEZENET = Path(__file__).parents[3] / (
     "shared/data/features/squeezenet1_1_keras_notop/squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5"
 )
+
+
+def test_what_is_transparent_is_seen_over_white():
+    colour, alpha = torch.rand(2, 3, 4, 4) * 2 - 1, torch.tensor([-1.0, 0.5]).view(2, 1, 1, 1).expand(2, 1, 4, 4)
+    seen = rgb(torch.cat([colour, alpha], 1))
+    torch.testing.assert_close(seen, torch.stack([torch.ones(3, 4, 4), 0.75 * colour[1] + 0.25]))
+    torch.testing.assert_close(grey(torch.cat([colour, alpha], 1)), grey(seen))
 
 
 @pytest.mark.parametrize(("name", "classes"), [("reader:digits", 10), ("reader:shapes", 25)])

@@ -7,9 +7,9 @@ import typer
 from ..errors import UserError
 from .options import app
 
-from . import training, pictures, latent, about  # isort: skip (the order of --help)
+from . import training, pictures, latent, editing, edits, painting, about  # isort: skip (the order of --help)
 
-__all__ = ["about", "app", "latent", "main", "pictures", "training"]
+__all__ = ["about", "app", "editing", "edits", "latent", "main", "painting", "pictures", "training"]
 
 
 def main() -> None:

@@ -130,8 +130,20 @@ def translate(
     ] = None,
     style: Annotated[
         list[str] | None,
-        typer.Option(help="How a class is painted: road=2; or one object of it: car#3=1. May be repeated."),
+        typer.Option(
+            help="A picture whose style is taken, or random (munit). Of maps, how a class is painted: road=2; or one "
+            "object of it: car#3=1. May be repeated."
+        ),
     ] = None,
+    like: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A picture of the class that pictures become, or a folder of them (funit). May be repeated: the "
+            "more, the surer."
+        ),
+    ] = None,
+    n: Annotated[int, typer.Option("--n", help="How many random styles; each picture has a result in each.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of random styles: the same number, the same styles.")] = 0,
     tile: Annotated[
         int | None, typer.Option(help="Side of what is translated at a time, pixels; the whole if memory suffices.")
     ] = None,
@@ -145,6 +157,9 @@ def translate(
     sfumato translate runs/00005-cyclegan-horses zebra.jpg --direction BtoA --out horse.jpg
     sfumato translate latest_net_G.pth photos --out painted
     sfumato translate runs/00006-pix2pixhd-cityscapes maps --style road=2 --style car#26001=1
+    sfumato translate runs/00007-munit-shoes sketch.png --n 5 --seed 3           five styles, sketch-translated-1.png …
+    sfumato translate runs/00007-munit-shoes sketch.png --style boot.jpg         the style of boot.jpg
+    sfumato translate runs/00008-funit-animals cat.jpg --like fox1.jpg --like fox2.jpg
 
     Pictures keep their size, names, alpha and EXIF; what can't be used is listed in skipped.csv. Systems like pix2pixhd
     paint maps: those in labels/ (or test_label/, …_labelIds.png), with the map of objects of the same name in
@@ -154,7 +169,8 @@ def translate(
 
     done(
         run(
-            model, pictures, out=out, direction=direction, style=style or (), tile=tile, device=device, quiet=quiet
+            model, pictures, out=out, direction=direction, style=style or (), like=like or (), n=n, seed=seed,
+            tile=tile, device=device, quiet=quiet,
         )
     )  # fmt: skip
 

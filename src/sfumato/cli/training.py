@@ -1,4 +1,4 @@
-"""Verbs of runs: train, resume, sample, evaluate, compare, report."""
+"""Verbs of runs: train, resume, sample, evaluate, export, compare, report."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,7 +24,10 @@ def train(
     seed: Seed = 0,
     fit: Annotated[str, typer.Option(help="How pictures become square: crop, fit (distort) or pad.")] = "crop",
     channels: Annotated[
-        int | None, typer.Option(help="1 for grey, 3 for colour; as the pictures are if not given.")
+        int | None,
+        typer.Option(
+            help="1 for grey, 3 for colour, 4 to keep transparency; 1 or 3, as the pictures are, if not given."
+        ),
     ] = None,
     labels: Annotated[Path | None, typer.Option(help="A csv or json file of names and labels.")] = None,
     holdout: Annotated[float, typer.Option(help="Share of the pictures kept from training to measure against.")] = 0.0,
@@ -117,13 +120,21 @@ def sample(
 def evaluate(
     run: Run,
     metric: Annotated[
-        list[str] | None, typer.Option(help="A measure; may be repeated. The system's own if not given.")
+        list[str] | None,
+        typer.Option(
+            help="A measure; may be repeated. The system's own if not given. Of spaces of codes: path-length, "
+            "separability."
+        ),
     ] = None,
     data: Data = None,
     n: Annotated[int, typer.Option("--n", help="How many images are drawn.")] = 2048,
     seed: Seed = 0,
     extractor: ExtractorName = None,
     sha256: Annotated[str | None, typer.Option(help="The checksum that the extractor's weights must have.")] = None,
+    lpips: Annotated[
+        str | None, typer.Option(help="For path-length: alex:FILE, vgg:FILE or squeeze:FILE; needs --heads.")
+    ] = None,
+    heads: Annotated[str | None, typer.Option(help="The linear heads of LPIPS for that network.")] = None,
     out: Annotated[Path | None, typer.Option(help="A .json file; RUN/measures.json if not given.")] = None,
     device: Device = None,
 ) -> None:
@@ -132,8 +143,39 @@ def evaluate(
     from ..tasks.model import load
 
     measure(
-        load(run, device=device), metrics=metric, data=data, n=n, seed=seed, extractor=extractor, sha256=sha256, out=out
-    )
+        load(run, device=device), metrics=metric, data=data, n=n, seed=seed, extractor=extractor, sha256=sha256,
+        lpips=lpips, heads=heads, out=out,
+    )  # fmt: skip
+
+
+@app.command()
+def export(
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN", help="A run, a model file, or a public .pth of an enlarging network.", show_default=False
+        ),
+    ],
+    out: Annotated[Path | None, typer.Option(help="The .onnx file; G.onnx or upscale.onnx if not given.")] = None,
+    space: Annotated[
+        str, typer.Option(help="What a generator is given: z, normal codes, or w in the StyleGAN line.")
+    ] = "z",
+) -> None:
+    """Write a generator, or a network that enlarges pictures, as ONNX, which other programs run.
+
+    \b
+    sfumato export runs/00002-stylegan2-faces --out G.onnx      code (batch, z) -> image (batch, c, size, size)
+    sfumato export runs/00002-stylegan2-faces --space w         code (batch, w), noise as in the run
+    sfumato export runs/00003-edsr-div2k --out edsr.onnx        image (batch, c, h, w) -> large, any sides
+
+    Pictures are in [-1, 1] and the batch is free. What onnxruntime makes of the file is compared with torch. It needs
+    pip install 'sfumato[onnx]'.
+    """
+    from ..tasks.export import export as write
+
+    path, worst = write(run, out, space=space)
+    typer.echo(f"onnxruntime's pictures differ by {worst:.1g} at most, of [-1, 1]")
+    done(path)
 
 
 @app.command()

@@ -58,7 +58,7 @@ class Fitting:
     """How pictures are made alike."""
 
     size: int  # side, pixels
-    channels: int | None = None  # 1, 3, or None: as the picture is
+    channels: int | None = None  # 1, 3, 4 with transparency, or None: 1 or 3, as the picture is
     fit: Fit = "crop"  # "crop" the centre square, "fit": stretch to the square, "pad" with the background
     background: Colour = WHITE  # under transparency and around padded pictures
 
@@ -67,7 +67,7 @@ class Fitting:
 class Decoded:
     """A picture as it will be used, and what its file was."""
 
-    pixels: np.ndarray  # uint8 (size, size, 1 or 3)
+    pixels: np.ndarray  # uint8 (size, size, 1, 3 or 4)
     remarks: int = 0  # bits, see REMARKS
     format: str = "array"
     mode: str = "L"
@@ -118,7 +118,7 @@ def _from_array(array: np.ndarray, fitting: Fitting) -> Decoded:
         image = Image.fromarray(array if array.ndim == 2 or array.shape[2] == 3 else array[..., 0])
     else:
         image = Image.fromarray(array.astype(np.float32) * 255)
-    return Decoded(_channels(_place(image, fitting), fitting.channels), remarks, "array", image.mode, *image.size)
+    return Decoded(_channels(_place(image, fitting), fitting), remarks, "array", image.mode, *image.size)
 
 
 def _from_bytes(data: bytes, fitting: Fitting) -> Decoded:
@@ -140,12 +140,12 @@ def _from_bytes(data: bytes, fitting: Fitting) -> Decoded:
             image.draft(None, (ceil(width * shrink), ceil(height * shrink)))
         image.load()
         turn = _UPRIGHT.get(_orientation(image))
-        flat, flattened = _flatten(image, fitting.background)
+        flat, flattened = _flatten(image, None if fitting.channels == 4 else fitting.background)
         placed = _place(flat, fitting)
     if turn is not None:
         placed = placed.transpose(turn)
     remarks |= flattened | TURNED * (turn is not None)
-    return Decoded(_channels(placed, fitting.channels), remarks, form, mode, width, height)
+    return Decoded(_channels(placed, fitting), remarks, form, mode, width, height)
 
 
 def _check_png(data: bytes) -> None:
@@ -173,8 +173,11 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _flatten(image: Image.Image, background: Colour) -> tuple[Image.Image, int]:
-    """The picture as "L", "RGB" or, where it had more than 8 bits, "F" in [0, 255]; with the remarks on the way."""
+def _flatten(image: Image.Image, background: Colour | None) -> tuple[Image.Image, int]:
+    """The picture as "L", "RGB" or, where it had more than 8 bits, "F" in [0, 255]; with the remarks on the way.
+
+    Without a background a picture that has transparency keeps it, as "RGBA".
+    """
     if image.mode == "F" or image.mode.startswith("I"):
         return _scaled(image), DEEP
     if image.mode in ("1", "L") and "transparency" not in image.info:
@@ -182,6 +185,8 @@ def _flatten(image: Image.Image, background: Colour) -> tuple[Image.Image, int]:
     if not image.has_transparency_data:
         return image.convert("RGB"), 0
     layered = image.convert("RGBA")
+    if background is None:
+        return layered, 0
     alpha = layered.getchannel("A")
     if alpha.getextrema()[0] == 255:
         return layered.convert("RGB"), 0
@@ -205,11 +210,15 @@ def _scaled(image: Image.Image) -> Image.Image:
 
 
 def _place(image: Image.Image, fitting: Fitting) -> Image.Image:
-    """The picture on a square of the asked size, as "L" or "RGB"."""
+    """The picture on a square of the asked size, as "L", "RGB" or "RGBA"."""
     size, (w, h) = fitting.size, image.size
     if fitting.fit == "pad" and w != h:
         long = max(w, h)
         inner = _resized(image, (max(1, round(w * size / long)), max(1, round(h * size / long))), (0, 0, w, h))
+        if fitting.channels == 4:
+            padded = Image.new("RGBA", (size, size), (*fitting.background, 0))
+            padded.paste(inner.convert("RGBA"), ((size - inner.width) // 2, (size - inner.height) // 2))
+            return padded
         inner = inner if inner.mode == "L" and len(set(fitting.background)) == 1 else inner.convert("RGB")
         canvas = Image.new(inner.mode, (size, size), fitting.background[0] if inner.mode == "L" else fitting.background)
         canvas.paste(inner, ((size - inner.width) // 2, (size - inner.height) // 2))
@@ -234,8 +243,16 @@ def _resized(image: Image.Image, size: tuple[int, int], box: tuple[int, int, int
     return image
 
 
-def _channels(image: Image.Image, channels: int | None) -> np.ndarray:
-    """(h, w, channels) uint8; with None, 1 channel if the picture has no colour and 3 if it has."""
+def _channels(image: Image.Image, fitting: Fitting) -> np.ndarray:
+    """(h, w, channels) uint8; with None, 1 channel if the picture has no colour and 3 if it has.
+
+    Of 4, what cannot be seen has the colour of the background, whatever the file has there.
+    """
+    channels = fitting.channels
+    if channels == 4:
+        pixels = np.array(image.convert("RGBA"))
+        pixels[pixels[..., 3] == 0, :3] = fitting.background
+        return pixels
     if channels is not None:
         pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
     else:

@@ -58,7 +58,7 @@ class Pictures:
 
     @property
     def channels(self) -> int:
-        """1 or 3."""
+        """1, 3, or 4 with transparency."""
         return self.images.shape[3]
 
     def subset(self, indices: np.ndarray | Sequence[int]) -> "Pictures":
@@ -90,14 +90,14 @@ def prepare(
 ) -> Pictures:
     """The pictures of one split of a source (see `open_source`), decoded, or mapped from the cache if they were before.
 
-    `channels` is 1, 3 or None: 1 if every picture is grey, else 3. `split="test"` is the source's own test split, or
-    else the fraction `holdout` of it, chosen by name. `labels` is a csv or json file (see `read_labels`); without
-    it, class folders or a labels file among the pictures serve. `view` is what batches will be made of: some sources
-    have other files for other views.
+    `channels` is 1, 3, 4 (what is transparent stays so), or None: 1 if every picture is grey, else 3.
+    `split="test"` is the source's own test split, or else the fraction `holdout` of it, chosen by name. `labels` is a
+    csv or json file (see `read_labels`); without it, class folders or a labels file among the pictures serve. `view`
+    is what batches will be made of: some sources have other files for other views.
     Raises UserError if there is no picture, no such split, or a labels file that cannot be read.
     """
-    if channels not in (None, 1, 3):
-        raise UserError(f"pictures have 1 or 3 channels, not {channels}")
+    if channels not in (None, 1, 3, 4):
+        raise UserError(f"pictures have 1 or 3 channels, or 4 with transparency, not {channels}")
     if not 1 <= size <= 8192:
         raise UserError(f"the size of pictures is 1 to 8192 pixels, not {size}")
     if not 0 <= holdout < 1:
@@ -199,7 +199,7 @@ def _rows(whole: Arranged, split: Split, holdout: float, unit: Callable[[str], s
 
 def _summary(whole: Arranged, images: np.ndarray, remarks: list[int], fit: Fit) -> list[str]:
     n, size, _, channels = images.shape
-    colour = "grey" if channels == 1 else "colour"
+    colour = {1: "grey", 3: "colour"}.get(channels, "colour with transparency")
     lines = [f"{n} pictures of {whole.source}, {size}×{size}, {colour}"]
     counts = Counter(bit for value in remarks for bit in REMARKS if value & bit)
     lines += [

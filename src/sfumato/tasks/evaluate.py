@@ -1,6 +1,7 @@
 """Measure a model against real pictures, and say beside it what the best and the worst would measure."""
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -24,6 +25,7 @@ from ..networks.pretrained import Extractor, worlds
 from ..networks.pretrained import extractor as find_extractor
 from ..system import Upscales
 from ..training.checkpoint import write_text
+from .latent_measures import LATENT, measure_spaces
 from .model import Model
 from .runs import read_config
 
@@ -41,6 +43,8 @@ def evaluate(
     seed: int = 0,
     extractor: str | None = None,
     sha256: str | None = None,
+    lpips: str | None = None,
+    heads: str | None = None,
     out: str | Path | None = None,
     quiet: bool = False,
 ) -> list[Result]:
@@ -48,12 +52,35 @@ def evaluate(
 
     Prints a table and writes it to `out`, or measures.json in the model's run folder. For the Fréchet distance the
     table has anchors: two halves of the real pictures, their mean picture, and noise. What a system that enlarges makes
-    of n of these pictures is also compared with them, "psnr" and "ssim", beside bicubic. Raises UserError.
+    of n of these pictures is also compared with them, "psnr" and "ssim", beside bicubic. "path-length" and
+    "separability" are of the spaces of codes (`latent_measures.measure_spaces`). Raises UserError.
     """
-    real, reference = reference_pictures(model, data)
     look = reader(model, extractor, sha256)
-    look.to(model.device)
-    names = tuple(nearest(name, (*METRICS, *PAIRED), "metric") for name in metrics or _fitting(model, look))
+    known = (*METRICS, *PAIRED, *LATENT)
+    names = tuple(nearest(name, known, "metric") for name in metrics or _fitting(model, look))
+    results, anchors, cost = list[Result](), dict[str, float](), dict[str, float]()
+    if compared := [k for k in names if k not in LATENT]:
+        results, anchors, seconds = _against(model, data, compared, look, n, seed)
+        cost = {r.metric: seconds for r in results}
+    for name in (k for k in names if k in LATENT):
+        start = time.perf_counter()
+        results.append(measure_spaces(model, name, look, n=n, seed=seed, extractor=extractor, lpips=lpips, heads=heads))
+        cost[name] = round(time.perf_counter() - start, 1)
+    path = Path(out) if out else model.path / "measures.json" if model.path and model.path.is_dir() else None
+    if path:
+        held = [r.as_dict() | {"seconds": cost[r.metric]} for r in results]
+        held = [r | ({"anchors": anchors} if r["metric"] == "frechet" else {}) for r in held]
+        write_text(path, json.dumps(held, indent=2) + "\n")
+    if not quiet:
+        _print(model, results, anchors, cost)
+    return results
+
+
+def _against(
+    model: Model, data: str | Path | None, names: Sequence[str], look: Extractor, n: int, seed: int
+) -> tuple[list[Result], dict[str, float], float]:
+    """What is measured against real pictures, the anchors of the Fréchet distance, and the seconds without these."""
+    real, reference = reference_pictures(model, data)
     drawn, paired = [k for k in names if k in METRICS], [k for k in names if k in PAIRED]
 
     def sample(first: int, count: int) -> tuple[Tensor, Tensor | None]:
@@ -64,16 +91,11 @@ def evaluate(
         return ((b.image, None) for b in Batches(real, batch=250).epoch())
 
     known: dict[str, Any] = dict(cache=default_folder(), reference=reference, fingerprint=real.fingerprint)
+    start = time.perf_counter()
     results = measure(sample, reals(), drawn, look, n=n, **known) if drawn else []
     results += _enlarged(model, real, paired, n, reference) if paired else []
-    anchors = _anchors(reals(), look, seed) if "frechet" in names else {}
-    path = Path(out) if out else model.path / "measures.json" if model.path and model.path.is_dir() else None
-    if path:
-        held = [r.as_dict() | ({"anchors": anchors} if r.metric == "frechet" else {}) for r in results]
-        write_text(path, json.dumps(held, indent=2) + "\n")
-    if not quiet:
-        _print(model, results, anchors)
-    return results
+    seconds = round(time.perf_counter() - start, 1)
+    return results, _anchors(reals(), look, seed) if "frechet" in names else {}, seconds
 
 
 def _fitting(model: Model, look: Extractor) -> tuple[str, ...]:
@@ -143,7 +165,7 @@ def _anchors(real: Iterator[tuple[Tensor, Tensor | None]], look: Extractor, seed
 ANCHORED = 16  # batches of real pictures that the anchors are computed from
 
 
-def _print(model: Model, results: Sequence[Result], anchors: dict[str, float]) -> None:
+def _print(model: Model, results: Sequence[Result], anchors: dict[str, float], cost: dict[str, float]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     table = Table(title=str(model), title_justify="left", box=None)
     for heading in ("measure", "", "value"):
@@ -156,7 +178,9 @@ def _print(model: Model, results: Sequence[Result], anchors: dict[str, float]) -
                 table.add_row(f"  of {name}", "", f"{value:.4g}")
     console.print(table)
     for r in {r.extractor: r for r in reversed(results)}.values():
-        how = f"extractor {r.extractor} ({r.sha256[:12]}), {r.resize}" if r.sha256 else r.extractor
-        console.print(f"{how}; {r.n_fake:,} images against {r.n_real:,}: {r.reference}")
+        how = f"extractor {r.extractor} ({r.sha256[:12]})" if r.sha256 else r.extractor
+        how += f", {r.resize}" if r.sha256 and r.resize else ""
+        many = f"{r.n_fake:,} images against {r.n_real:,}: {r.reference}" if r.reference else f"{r.n_fake:,} drawn"
+        console.print(f"{how}; {many}; {cost[r.metric]:.1f} s")
     for text in dict.fromkeys(w for r in results for w in r.warnings):
         console.print(f"! {text}", markup=False)

@@ -172,13 +172,15 @@ def write_model(path: Path, system: System, facts: Facts, step: int, weights: di
 
 
 def load(path: str | Path, *, device: str | None = None) -> Model:
-    """A trained model from a run folder or a model file.
+    """A trained model from a run folder, a model file, or a published generator (`formats.nvidia`, .pkl).
 
     Nothing in the file can run code. Raises UserError if there is none, it is damaged, or its weights do not fit.
     """
     from ..training.machine import choose_device
 
     path = Path(path)
+    if path.suffix == ".pkl" and path.is_file():
+        return _published(path, choose_device(device))
     file = path / "model.safetensors" if path.is_dir() else path
     if not file.exists():
         what = "no model yet: nothing was saved before it stopped" if path.is_dir() else "no such file"
@@ -195,3 +197,19 @@ def load(path: str | Path, *, device: str | None = None) -> Model:
         ) from None
     facts = Facts(**(held["facts"] | {"classes": tuple(held["facts"]["classes"])}))
     return Model(system.to(choose_device(device)).eval(), facts, step=held["step"], path=path)
+
+
+def _published(path: Path, device: torch.device) -> Model:
+    """A StyleGAN2 whose generator is that of a file; its discriminator has learned nothing."""
+    from ..formats.nvidia import read_generator
+
+    found = read_generator(path)
+    system = catalog.build("stylegan2", **found.hyper)
+    own = {k: v.shape for k, v in system.state_dict().items() if k.startswith(("M.", "G.", "w_mean", "noise"))}
+    if own != {k: v.shape for k, v in found.state.items()}:
+        raise UserError(f"{path}: its tensors are not those of StyleGAN2 at {found.hyper['size']} pixels")
+    system.load_state_dict(found.state, strict=False)
+    classes = tuple(str(k) for k in range(found.classes))
+    view = "labelled" if classes else "image"
+    facts = Facts(path.name, found.hyper["size"], found.hyper["channels"], classes, view)
+    return Model(system.to(device).eval(), facts, path=path)

@@ -171,7 +171,7 @@ def _data(record: Record) -> str:
     data, classes = record.part("data"), [str(c) for c in record.part("data").get("classes") or ()]
     skipped = data.get("skipped") or 0
     side = _text(data, "size") or _text(record.part("recipe"), "size")
-    colour = {1: "grey", 3: "colour"}.get(data.get("channels", 0), "")
+    colour = {1: "grey", 3: "colour", 4: "colour with transparency"}.get(data.get("channels", 0), "")
     shown = ", ".join(classes[:20]) + (f" and {len(classes) - 20} more" if len(classes) > 20 else "")
     listed = '<a href="skipped.csv">skipped.csv</a>' if (record.path / "skipped.csv").exists() else "skipped.csv"
     return facts(

@@ -42,7 +42,7 @@ def train(
     clip: float | None = None,
     ema: float | None = None,
     metrics: tuple[str, ...] | None = None,
-    channels: int | None = None,  # 1 grey, 3 colour; None = as the pictures are
+    channels: int | None = None,  # 1 grey, 3 colour, 4 with transparency; None = 1 or 3, as the pictures are
     fit: str = "crop",  # how a picture becomes square: crop, fit (distort) or pad
     labels: str | Path | None = None,  # csv or json of names and labels
     holdout: float = 0.0,  # share of the pictures kept from training, to measure against
@@ -90,7 +90,9 @@ def train(
     where, choices = _machine(device, precision, threads)
     reading = dict(channels=channels, fit=fit, labels=labels and str(Path(labels).resolve()), holdout=holdout)
     pictures = _pictures(recipe, reading, quiet)
-    hyper = _fill(known, {**chosen.hyper, **hyper}, _facts(recipe, pictures))
+    if view is None and recipe.view == "labelled" and not pictures.classes and _optional(known):
+        recipe = replace(recipe, view="image")
+    hyper = {**chosen.hyper, **hyper} | described(known, _facts(recipe, pictures))
     torch.manual_seed(seed)
     built = _build(system, hyper)
     options = reading | dict(per_class=per_class, flip=flip, micro=micro, compile=compile, save_every=save_every)
@@ -225,15 +227,27 @@ def _pictures(recipe: Recipe, reading: Mapping[str, Any], quiet: bool) -> Pictur
     return pictures
 
 
-def _fill(known: Mapping[str, Any], hyper: dict[str, Any], facts: Facts) -> dict[str, Any]:
-    """The hyperparameters with those that describe the data, where the system asks for them."""
-    if "classes" in known and not facts.classes:
+def described(known: Mapping[str, Any], facts: Facts) -> dict[str, Any]:
+    """The hyperparameters that describe the data, where the system asks for them.
+
+    A system whose `classes` are 0 by default can do without: it is told of them by the view "labelled" alone.
+    Raises UserError if there are none and it cannot.
+    """
+    classes = len(facts.classes)
+    if _optional(known):
+        classes = classes if facts.view == "labelled" else 0
+    elif "classes" in known and not classes:
         raise UserError(
             f"{facts.source} has no classes, which this system needs; "
             "sort the pictures into a folder for each class, or give --labels names.csv (lines: name,label)"
         )
-    described = {"size": facts.size, "channels": facts.channels, "classes": len(facts.classes)}
-    return hyper | {k: v for k, v in described.items() if k in known}
+    found = {"size": facts.size, "channels": facts.channels, "classes": classes}
+    return {k: v for k, v in found.items() if k in known}
+
+
+def _optional(known: Mapping[str, Any]) -> bool:
+    """Whether a system takes classes, but does not need them."""
+    return "classes" in known and known["classes"].default == 0
 
 
 def _build(name: str, hyper: Mapping[str, Any]) -> System:

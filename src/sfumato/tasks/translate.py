@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from ..training.checkpoint import sweep
 from ..training.machine import choose_device, choose_threads, keep_memory
 from .drawn import Mapped, map_files, mapped
 from .enlarge import enlarge
+from .looks import Looks
 from .method import Advance, Method
 from .model import load
 from .photo import WRITTEN, Photo, as_numbers, check_output, read_photo, write_photo
@@ -45,41 +47,46 @@ def translate(
     out: str | Path | None = None,
     direction: str | None = None,
     style: Sequence[str] = (),
+    like: Sequence[str | Path] = (),
+    n: int = 1,
+    seed: int = 0,
     tile: int | None = None,
     device: str | None = None,
     quiet: bool = False,
 ) -> Path:
-    """Translate a picture, or every picture of a folder and the folders in it; where the result is.
+    """Translate a picture, or every picture of a folder and the folders in it; where the (first) result is.
 
     `model` is a run folder or model file of a system that translates, or a public checkpoint
     (`formats.translation.read_translator`). Systems that paint maps of classes take such maps, and maps of objects
-    beside them (`drawn.map_files`); `style` chooses how: "road=2" for all of a class, "car#3=1" for one object.
-    `direction` is AtoB or BtoA. `tile` is the side of the parts that a picture is translated in, pixels; as a whole if
-    it is not given and memory suffices. Broken pictures are listed in skipped.csv. Raises UserError if nothing can be
-    translated.
+    beside them (`drawn.map_files`); `style` chooses how: "road=2" for all of a class, "car#3=1" for one object. To
+    systems with codes of style, `style` is example pictures, or "random", of which `n` are drawn by `seed`; there is a
+    result for each, numbered if they are several. Systems of classes by example see pictures of one, or folders of
+    these, `like`. `direction` is AtoB or BtoA. `tile` is the side of the parts that a picture is translated in, pixels;
+    as a whole if it is not given and memory suffices. Broken pictures are listed in skipped.csv. Raises UserError if
+    nothing can be translated.
     """
     source = Path(pictures)
     if tile is not None and tile < 1:
         raise UserError(f"--tile is {tile}; it must be 1 or more pixels")
     if not source.exists():
         raise UserError(f"there is no picture or folder {source}")
-    found = _opened(Path(model), direction, style, choose_device(device))
+    ways = _opened(Path(model), direction, Looks(style, like, n, seed), choose_device(device))
     target = Path(out) if out is not None else _beside(source)
     console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
-    console.print(found.words, markup=False)
-    job = _Job(found, tile, console)
+    console.print(ways[0].words, markup=False)
+    job = _Job(ways, tile, console)
     if source.is_dir():
         return _folder(source, target, job)
     target = target / _named(source.name) if target.is_dir() else target
     check_output(target, 1, 1)
-    if target.exists() and target.samefile(source):
+    if any(p.exists() and p.samefile(source) for p in job.targets(target)):
         raise UserError(f"--out {target} is the picture itself; give another name")
     try:
         with _bar(console, 1) as advance:
             job.do(source, target, advance)
     except BrokenError as e:
         raise UserError(f"{source} can't be used: {plain(str(e))}") from None
-    return target
+    return job.targets(target)[0]
 
 
 @dataclass(frozen=True)
@@ -98,30 +105,46 @@ class Translation:
 class _Job:
     """What is done to each picture."""
 
-    way: Translation
+    ways: Sequence[Translation]  # one for each result of a picture
     tile: int | None
     console: Console
 
+    @property
+    def maps(self) -> Mapped | None:
+        """What maps of classes mean, where these are painted."""
+        return self.ways[0].maps
+
+    def targets(self, target: Path) -> list[Path]:
+        """Where the results of a picture are: numbered from 1 on if there are several."""
+        if len(self.ways) == 1:
+            return [target]
+        return [target.with_name(f"{target.stem}-{k + 1}{target.suffix}") for k in range(len(self.ways))]
+
     def do(self, source: Path, target: Path, advance: Advance) -> None:
-        """One picture from file to file. Raises BrokenError if it can't be used."""
+        """One picture from file to files. Raises BrokenError if it can't be used."""
         check_output(target, 1, 1)
-        if self.way.maps is not None:
-            given = self.way.maps.read(source)
+        if self.maps is not None:
+            way, given = self.ways[0], self.maps.read(source)
             with torch.inference_mode():
-                image = self.way.network(*(x.to(self.way.device) for x in given))
+                image = way.network(*(x.to(way.device) for x in given))
             write_photo(Photo(as_numbers(image.float().cpu(), np.dtype(np.uint8))), target)
             advance(1.0)
             return
         photo = read_photo(source)
         for note in photo.notes:
             self.console.print(f"  {plain(source.name)}: {note}", markup=False)
-        if photo.colour.shape[2] == 1 < self.way.channels:
+        if photo.colour.shape[2] == 1 < self.ways[0].channels:
             self.console.print(f"  {plain(source.name)}: grey, seen as colour", markup=False)
-        colour = np.repeat(photo.colour, 3 // photo.colour.shape[2], 2)
-        method = _method(self.way)
-        side = self.tile or _whole(method, *colour.shape[:2])
-        large = enlarge(replace(photo, colour=colour), method, 1.0, tile=side, overlap=OVERLAP, advance=advance)
-        write_photo(large if self.way.outputs == 3 else replace(large, colour=large.colour[..., :1]), target)
+        photo = replace(photo, colour=np.repeat(photo.colour, 3 // photo.colour.shape[2], 2))
+        for k, (way, path) in enumerate(zip(self.ways, self.targets(target), strict=True)):
+
+            def partly(share: float, before: int = k) -> None:
+                advance((before + share) / len(self.ways))
+
+            method = _method(way)
+            side = self.tile or _whole(method, *photo.colour.shape[:2])
+            large = enlarge(photo, method, 1.0, tile=side, overlap=OVERLAP, advance=partly)
+            write_photo(large if way.outputs == 3 else replace(large, colour=large.colour[..., :1]), path)
 
 
 def _method(way: Translation) -> Method:
@@ -148,7 +171,7 @@ def _whole(method: Method, height: int, width: int) -> int:
     return max(PROBE, int(math.sqrt(budget / memory)) - 2 * OVERLAP)
 
 
-def _opened(path: Path, direction: str | None, style: Sequence[str], device: torch.device) -> Translation:
+def _opened(path: Path, direction: str | None, looks: Looks, device: torch.device) -> list[Translation]:
     """What a run, a model file or a public checkpoint translates by. Raises UserError."""
     if direction is not None:
         nearest(direction, WAYS, "direction")
@@ -158,11 +181,11 @@ def _opened(path: Path, direction: str | None, style: Sequence[str], device: tor
     if path.is_file() and path.suffix in (".pth", ".pt"):
         network = read_translator(path).to(device)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if style or direction == "BtoA":
-            what = "--style" if style else "--direction BtoA"
+        if looks != Looks() or direction == "BtoA":
+            what = "--direction BtoA" if looks == Looks() else "--like" if looks.like else "--style"
             raise UserError(f"{path} goes one way and knows no styles: leave out {what}")
         words = f"{network.name} ({path})"
-        return Translation(words, network.translate, network.channels, network.outputs, device)
+        return [Translation(words, network.translate, network.channels, network.outputs, device)]
     held = load(path, device=str(device))
     run = getattr(held.system, "translate", None)
     if run is None:
@@ -175,13 +198,15 @@ def _opened(path: Path, direction: str | None, style: Sequence[str], device: tor
     elif direction == "BtoA":
         raise UserError(f"{held.name} goes from A to B alone; to go back, train it with a direction.txt that says BtoA")
     maps = mapped(held) if held.facts.view == "maps" else None
-    if style and (maps is None or "style" not in takes):
-        raise UserError(f"{held.name} knows no styles: leave out --style")
-    if style and maps is not None:
-        options["style"] = maps.chosen(style, held.system)
+    if maps is not None and looks.style and "style" in takes:
+        options["style"] = maps.chosen(looks.style, held.system)
+        looks = replace(looks, style=())
     words = f"{held.name} ({path})" + (f", {options['direction']}" if "direction" in options else "")
     channels = held.facts.channels
-    return Translation(words, lambda *x: run(*x, **options), channels, channels, device, maps)
+    return [
+        Translation(words, partial(run, **chosen), channels, channels, device, maps)
+        for chosen in looks.variants(held, options)
+    ]
 
 
 def _folder(source: Path, target: Path, job: _Job) -> Path:
@@ -192,9 +217,9 @@ def _folder(source: Path, target: Path, job: _Job) -> Path:
         raise UserError(f"--out {target} is the folder itself; give another")
     inside = target.resolve()
     found = {n: p for n, p, _ in walk(source) if is_picture(n) and inside not in p.resolve().parents}
-    found = map_files(found) if job.way.maps is not None else found
+    found = map_files(found) if job.maps is not None else found
     if not found:
-        raise UserError(f"there is no {'map of classes' if job.way.maps is not None else 'picture'} in {source}")
+        raise UserError(f"there is no {'map of classes' if job.maps is not None else 'picture'} in {source}")
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as e:

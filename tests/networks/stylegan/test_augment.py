@@ -107,6 +107,8 @@ def test_colours_by_hand():
     torch.testing.assert_close(coloured(x, hue=2 * pi / 3), x.roll(1, 1), atol=1e-5, rtol=0)  # red to green to blue
     torch.testing.assert_close(coloured(x, saturation=2.0), grey + 2 * (x - grey))
     torch.testing.assert_close(coloured(x, bright=0.3, contrast=1.7), 1.7 * (x + 0.3))
+    seen = torch.cat([x, torch.rand(2, 1, 4, 4)], 1)  # transparency has no colour
+    torch.testing.assert_close(coloured(seen, contrast=1.7), torch.cat([1.7 * x, seen[:, 3:]], 1))
 
 
 def test_grey_pictures_are_coloured_as_if_their_colours_were_equal():

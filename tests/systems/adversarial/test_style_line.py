@@ -2,8 +2,11 @@
 
 import pytest
 import torch
+from PIL import Image
 
+import sfumato
 from sfumato import catalog
+from sfumato.data.pictures import save_images
 from sfumato.errors import UserError
 from sfumato.networks.stylegan import progressive, stylegan, stylegan2
 from sfumato.objectives.adversarial import r1
@@ -17,11 +20,12 @@ CONFIGS = [f"config-{c}" for c in "abcdef"]
 class Feed:
     """Noise as pictures; labels in turn."""
 
-    def __init__(self, n=4, size=16, classes=0):
-        self.n, self.size, self.classes = n, size, classes
+    def __init__(self, n=4, size=16, classes=0, channels=3):
+        self.n, self.size, self.classes, self.channels = n, size, classes, channels
 
     def at(self, step, part=0, parts=1):
-        whole = torch.rand(self.n, 3, self.size, self.size, generator=torch.Generator().manual_seed(step)) * 2 - 1
+        shape = (self.n, self.channels, self.size, self.size)
+        whole = torch.rand(shape, generator=torch.Generator().manual_seed(step)) * 2 - 1
         fields = {"image": whole.chunk(parts)[part]}
         if self.classes:
             fields["label"] = (torch.arange(self.n) % self.classes).chunk(parts)[part]
@@ -163,14 +167,43 @@ def test_path_length_is_of_half_the_batch_and_its_mean_is_kept():
 
 @pytest.mark.parametrize("name", ["stylegan2", "stylegan2-ada"])
 def test_classes_are_asked_for(name):
-    system = made(name, conditions=3)
+    system = made(name, classes=3)
     trained(system, 2, Feed(n=6, classes=3))
     system.eval()
     one, other = (system.sample(Batch(2, seed=1, label=torch.full((2,), k))) for k in (0, 2))
     assert one.shape == (2, 3, 16, 16) and not torch.allclose(one, other)
     assert system.decode(system.prior(Batch(4, seed=1))).shape == (4, 3, 16, 16)
     with pytest.raises(UserError, match="networks that grow take no classes"):
-        made("stylegan2", conditions=3, start=8)
+        made("stylegan2", classes=3, start=8)
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+@pytest.mark.parametrize("name", ["progan", "stylegan", "stylegan2", "stylegan2-ada"])
+def test_grey_and_transparent_pictures(name, channels):
+    hyper = {} if name != "stylegan2-ada" else dict(p=1.0, kinds="bgcfno")
+    tiny = {**catalog.preset(catalog.find(name), "tiny").hyper, "size": 16, "channels": channels, **hyper}
+    torch.manual_seed(0)
+    system = catalog.build(name, **tiny)
+    state = trained(system, 2, Feed(channels=channels))
+    assert all(v.isfinite() for v in state.values.values())
+    assert system.eval().sample(Batch(2)).shape == (2, channels, 16, 16)
+
+
+def test_a_folder_of_transparent_pictures(tmp_path):
+    (tmp_path / "stickers").mkdir()
+    for k in range(8):
+        sticker = Image.new("RGBA", (20, 20), (0, 0, 0, 0))
+        sticker.paste((30 * k, 200, 90, 255), (2 + k, 3, 12, 17))
+        sticker.save(tmp_path / "stickers" / f"{k}.png")
+    model = sfumato.train(
+        "stylegan2", preset="tiny", data=tmp_path / "stickers", channels=4, steps=2, out=tmp_path / "run",
+        evaluate=False, quiet=True,
+    )  # fmt: skip
+    (result,) = sfumato.evaluate(model, metrics=["frechet"], n=8, quiet=True)
+    assert model.facts.channels == 4 and result.values["frechet"] > 0
+    (path,) = save_images(model.sample(1), tmp_path / "drawn")
+    with Image.open(path) as image:
+        assert image.mode == "RGBA" and image.size == (16, 16)
 
 
 def test_p_and_what_it_is_made_of_survive_a_restart(tmp_path):

@@ -61,6 +61,26 @@ unpaired_dusk = partial(unpaired_as, "day", "dusk")
 unpaired_old = partial(unpaired_as, "young", "old")
 
 
+def unpaired_times(pictures: Pictures, draw: Draw) -> dict[str, Tensor]:
+    """source (b, c, h, w), places by day; image (b, c, h, w), other places at dawn, dusk or night, in any weather.
+
+    A place by day has not one partner, but one for each of these times.
+    """
+    assert draw.survey is not None
+    (source,) = ask(pictures, draw.rows, "day")
+    return {"source": pixels(source, draw), "image": images(pictures, draw.among(draw.survey), draw)}
+
+
+def by_other_times(pictures: Pictures, per_class: int = 0, seed: int = 0) -> np.ndarray:
+    """The pictures of domain B that do not show the day: sorted indices. Raises UserError if there is none."""
+    rows = domain_b(pictures)
+    times = pictures.truth.factor("time", [pictures.names[i] for i in rows.tolist()])
+    rows = rows[times != pictures.truth.factors["time"].index("day")]
+    if not len(rows):
+        raise UserError(f"{len(pictures)} pictures of {pictures.source or 'the source'} all show the day")
+    return rows
+
+
 def unpaired_ink(pictures: Pictures, draw: Draw) -> dict[str, Tensor]:
     """source (b, c, h, w), pictures as they are; image (b, c, h, w), others drawn in ink; hidden (b, c, h, w).
 

@@ -12,6 +12,9 @@ from ..text import encode
 from .draw import Draw, images, named, tensor
 
 POSE = ("yaw", "pitch", "age", "expression")
+HELD = (
+    6  # every so many-th class is left out by `few-shot-seen`, from the first on; of `shapes`, a kind and a colour each
+)
 _TAKEN = ("image", "n", "seed", "first", "total", "device")  # what a batch calls something else
 
 
@@ -88,11 +91,42 @@ def people(pictures: Pictures, draw: Draw) -> dict[str, Tensor]:
     return fields
 
 
+def few_shot(pictures: Pictures, draw: Draw) -> dict[str, Tensor]:
+    """source (b, c, h, w) and source_label (b,) int64; image (b, c, h, w) and label (b,) int64, of any class.
+
+    other (b, c, h, w) is another picture of the class of `image`, the same one if there is no other.
+    """
+    assert draw.survey is not None
+    rows = draw.among(draw.survey)
+    again = np.array([_other(pictures.labels, row, bits) for row, bits in zip(rows, draw.bits.tolist(), strict=True)])
+    return {
+        "source": images(pictures, draw.rows, draw),
+        "source_label": tensor(pictures.labels[draw.rows], draw),
+        "image": images(pictures, rows, draw),
+        "label": tensor(pictures.labels[rows], draw),
+        "other": images(pictures, again, draw),
+    }
+
+
+def every_class(pictures: Pictures, per_class: int = 0, seed: int = 0) -> np.ndarray:
+    """The pictures whose class is known: see `with_label`."""
+    return with_label(pictures)
+
+
+def seen_classes(pictures: Pictures, per_class: int = 0, seed: int = 0) -> np.ndarray:
+    """Those of them whose class is not held out: sorted indices. Raises UserError if there is none."""
+    rows = with_label(pictures)
+    rows = rows[pictures.labels[rows] % HELD != 0]
+    if not len(rows):
+        raise UserError(f"{pictures.source or 'the source'} has too few classes to hold out every {HELD}th")
+    return rows
+
+
 def _other(who: np.ndarray, row: int, bits: int) -> int:
-    """Another picture of who is in picture `row`."""
+    """Another picture of who is in picture `row`, or of its class; the same one if there is no other."""
     same = np.flatnonzero(who == who[row])
     same = same[same != row]
-    return int(same[bits % len(same)])
+    return int(same[bits % len(same)]) if len(same) else row
 
 
 def identities(pictures: Pictures, per_class: int = 0, seed: int = 0) -> np.ndarray:

@@ -43,13 +43,15 @@ def resize(images: Tensor, size: int) -> Tensor:
 
 
 def rgb(images: Tensor) -> Tensor:
-    """Three channels: (b, 1 | 3, h, w) -> (b, 3, h, w)."""
+    """Three channels, what is transparent over white: (b, 1 | 3 | 4, h, w) in [-1, 1] -> (b, 3, h, w)."""
+    if images.shape[1] == 4:
+        return torch.lerp(torch.ones_like(images[:, :3]), images[:, :3], (images[:, 3:] + 1) / 2)
     return images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
 
 
 def grey(images: Tensor) -> Tensor:
-    """One channel, by the luma of ITU-R BT.601: (b, 1 | 3, h, w) -> (b, 1, h, w)."""
+    """One channel, by the luma of ITU-R BT.601: (b, 1 | 3 | 4, h, w) in [-1, 1] -> (b, 1, h, w)."""
     if images.shape[1] == 1:
         return images
     weight = torch.tensor([0.299, 0.587, 0.114], device=images.device, dtype=images.dtype)
-    return (images * weight.view(1, 3, 1, 1)).sum(1, keepdim=True)
+    return (rgb(images) * weight.view(1, 3, 1, 1)).sum(1, keepdim=True)

@@ -3,9 +3,9 @@
 Karras et al., Training Generative Adversarial Networks with Limited Data, 2020, appendix B, algorithm 1 and table 2.
 https://arxiv.org/abs/2006.06676
 
-Each function does one thing by given numbers: pictures (b, c, n, n) -> (b, c, n, n), square, of 1 or 3 channels. Lines
-of pixels go on beyond the border as if mirrored there. Filters, with that border, are products with small constant
-matrices, which is exact, quick at these sides, and as quick in every derivative.
+Each function does one thing by given numbers: pictures (b, c, n, n) -> (b, c, n, n), square, of 1, 3 or 4 channels.
+Lines of pixels go on beyond the border as if mirrored there. Filters, with that border, are products with small
+constant matrices, which is exact, quick at these sides, and as quick in every derivative.
 """
 
 from math import sqrt
@@ -89,11 +89,15 @@ def sampled(image: Tensor, y: Tensor, x: Tensor) -> Tensor:
 
 
 def recoloured(image: Tensor, matrix: Tensor) -> Tensor:
-    """An affine map of each pixel's red, green and blue: (b, 3, 4). Grey is a colour of equal parts, and stays grey."""
+    """An affine map of each pixel's red, green and blue: (b, 3, 4).
+
+    Grey is a colour of equal parts, and stays grey. Transparency stays as it is.
+    """
     if image.shape[1] == 1:
         gain, shift = matrix[:, :, :3].sum(2).mean(1), matrix[:, :, 3].mean(1)
         return image * gain[:, None, None, None] + shift[:, None, None, None]
-    return torch.baddbmm(matrix[:, :, 3:], matrix[:, :, :3], image.flatten(2)).unflatten(2, image.shape[2:])
+    colour = torch.baddbmm(matrix[:, :, 3:], matrix[:, :, :3], image[:, :3].flatten(2)).unflatten(2, image.shape[2:])
+    return torch.cat([colour, image[:, 3:]], 1)
 
 
 def filtered(image: Tensor, gains: Tensor, bands: Tensor) -> Tensor:

@@ -67,7 +67,7 @@ class StyleGAN2(StyleSpaces, System):
         ch_max: int = 512,  # but no more than these
         size: int = 1024,  # image side, pixels
         channels: int = 3,
-        conditions: int = 0,  # classes of pictures that are asked for by their class, with --view labelled; 0 = none
+        classes: int = 0,  # classes of pictures that are asked for by their class, with --view labelled; 0 = none
         adain: bool = False,  # StyleGAN's synthesis network
         start: int = 0,  # side of the first pictures where networks grow, pixels; 0 = they do not
         growing: float = 0.34,  # share of the training until the last side has come
@@ -80,17 +80,17 @@ class StyleGAN2(StyleSpaces, System):
     ) -> None:
         super().__init__()
         start = start or size
-        if conditions and start < size:
-            raise UserError("conditions: networks that grow take no classes; leave out start")
-        self.z, self.classes, self.mixing, self.psi, self.lr = z, conditions, mixing, psi, lr
+        if classes and start < size:
+            raise UserError("networks that grow take no classes; leave out start, or the view labelled")
+        self.z, self.classes, self.mixing, self.psi, self.lr = z, classes, mixing, psi, lr
         self.r1, self.r1_every, self.path, self.path_every = r1, r1_every, path, path_every
         self.growth = progressive.Growth(size, start, growing)
-        self.M = stylegan.Mapping(z, w, mapping, conditions)
+        self.M = stylegan.Mapping(z, w, mapping, classes)
         self.G = (stylegan if adain else stylegan2).Synthesis(w, ch, ch_max, size, channels, start)
         self.D = (
             progressive.Discriminator(ch, ch_max, size, channels, start, taps=(1, 3, 3, 1))
             if start < size
-            else stylegan2.Discriminator(ch, ch_max, size, channels, classes=conditions, mapping=mapping)
+            else stylegan2.Discriminator(ch, ch_max, size, channels, classes=classes, mapping=mapping)
         )
         self.register_buffer("path_mean", torch.zeros(()))
         self.spaces(w)

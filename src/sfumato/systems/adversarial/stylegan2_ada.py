@@ -66,7 +66,7 @@ class StyleGAN2ADA(StyleSpaces, System):
         ch_max: int = 512,  # but no more than these
         size: int = 256,  # image side, pixels
         channels: int = 3,
-        conditions: int = 0,  # classes of pictures that are asked for by their class, with --view labelled; 0 = none
+        classes: int = 0,  # classes of pictures that are asked for by their class, with --view labelled; 0 = none
         residual: bool = True,  # shortcuts in D
         group: int = 8,  # pictures whose spread D sees, 0 = none
         kinds: str = "bgc",  # augmentations, a letter each
@@ -82,12 +82,12 @@ class StyleGAN2ADA(StyleSpaces, System):
         lr: float = 2.5e-3,  # the mapping network's is a hundredth
     ) -> None:
         super().__init__()
-        self.z, self.classes, self.mixing, self.psi, self.lr, self.held = z, conditions, mixing, psi, lr, held
+        self.z, self.classes, self.mixing, self.psi, self.lr, self.held = z, classes, mixing, psi, lr, held
         self.r1, self.r1_every, self.path, self.path_every = r1, r1_every, path, path_every
         self.growth = Growth(size, size, 0.0)
-        self.M = stylegan.Mapping(z, w, mapping, conditions)
+        self.M = stylegan.Mapping(z, w, mapping, classes)
         self.G = stylegan2.Synthesis(w, ch, ch_max, size, channels, size)
-        self.D = stylegan2.Discriminator(ch, ch_max, size, channels, group, residual, conditions, mapping)
+        self.D = stylegan2.Discriminator(ch, ch_max, size, channels, group, residual, classes, mapping)
         self.T, self.chance = Augment(size, kinds), Chance(target, pictures, p)
         self.register_buffer("path_mean", torch.zeros(()))
         self.spaces(w)
