@@ -2,7 +2,7 @@
 
 KODAK is the folder of Kodak's 24 photographs, released for unrestricted use. They are cut into squares at three sizes,
 and a compact network learns from these for each scale (about 40 minutes of one core), then, as `sharp`, goes on against
-a discriminator (about 15); every run resumes where it was stopped. `--steps` and `--sharp-steps` make it shorter, to
+a discriminator (about 10); every run resumes where it was stopped. `--steps` and `--sharp-steps` make it shorter, to
 try it. What comes out lies in src/sfumato/networks/pretrained.
 """
 
@@ -29,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photographs", type=Path)
     parser.add_argument("--steps", type=int, default=12_000)
-    parser.add_argument("--sharp-steps", type=int, default=2_000)
+    parser.add_argument("--sharp-steps", type=int, default=1_200)
     parser.add_argument("--scales", type=int, nargs="+", default=[2, 4])
     chosen = parser.parse_args()
     tiles = cut(chosen.photographs, RUNS / "kodak-tiles")

@@ -40,5 +40,5 @@ class Spectral(nn.Module):
 
 def spectral(layer: nn.Linear | nn.Conv2d) -> nn.Linear | nn.Conv2d:
     """The layer with weights of spectral norm one."""
-    register_parametrization(layer, "weight", Spectral(layer.weight), unsafe=True)  # which runs nothing, so meta will do
+    register_parametrization(layer, "weight", Spectral(layer.weight), unsafe=True)  # runs nothing: "meta" will do
     return layer
