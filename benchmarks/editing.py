@@ -19,13 +19,13 @@ import torch
 import sfumato
 from pages import RESULTS, record
 from sfumato.data.pictures import save_grid, save_images
-from sfumato.tasks import codes, removal
-from sfumato.tasks.brush import Colour, Sketch, Warp, session
-from sfumato.tasks.codes import PARTS
-from sfumato.tasks.dissect import dissect
 from sfumato.tasks.edit import edit, mixed
-from sfumato.tasks.finding import by_reader
-from sfumato.tasks.told import read, told, world_reader
+from sfumato.tasks.editing import codes, removal
+from sfumato.tasks.editing.brush import Colour, Sketch, Warp, session
+from sfumato.tasks.editing.codes import PARTS
+from sfumato.tasks.editing.dissect import dissect
+from sfumato.tasks.editing.finding import by_reader
+from sfumato.tasks.editing.told import read, told, world_reader
 
 HOME = Path("runs/benchmark/editing")
 ASKED = (

@@ -28,9 +28,9 @@ from sfumato.data.worlds.scenes import Scenes
 from sfumato.networks.style.painting import painting
 from sfumato.objectives.style import moments, moments_distance
 from sfumato.tasks.model import load
-from sfumato.tasks.paint import neural_style
-from sfumato.tasks.steady import Steady, flicker
-from sfumato.tasks.styles import SHIPPED, read_style
+from sfumato.tasks.painting.paint import neural_style
+from sfumato.tasks.painting.steady import Steady, flicker
+from sfumato.tasks.painting.styles import SHIPPED, read_style
 from sfumato.tasks.stylise import stylise
 from sfumato.tasks.train import resume
 from style_weights import DATA, ROOT, packed

@@ -25,8 +25,8 @@ from sfumato.data.worlds.source import TEST_START, open_faces
 from sfumato.networks.editing.damage import damaged, middle, plain
 from sfumato.networks.editing.sight import sight
 from sfumato.objectives.inversion import feature_distance, psnr_of
+from sfumato.tasks.editing.restore import restore
 from sfumato.tasks.invert import invert
-from sfumato.tasks.restore import restore
 
 SPACES = ("z", "w", "w+", "s")
 DAMAGES = {"superres-x4": "bicubic", "grey": "grey", "inpaint": "mean fill"}

@@ -27,7 +27,7 @@ from pages import RESULTS, record
 from sfumato.networks.pretrained.features import features
 from sfumato.networks.pretrained.vgg import STAGES
 from sfumato.objectives import style
-from sfumato.tasks import paint
+from sfumato.tasks.painting import paint
 from sfumato.training.machine import keep_memory
 from style_pictures import REAL, board, exemplar, kodak
 from style_words import ABOUT, NOTES

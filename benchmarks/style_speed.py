@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from pages import record
 from sfumato.networks.pretrained.features import Features, features
 from sfumato.objectives import style
-from sfumato.tasks import paint
+from sfumato.tasks.painting import paint
 from sfumato.training.machine import keep_memory
 from style_pictures import REAL, exemplar, kodak
 

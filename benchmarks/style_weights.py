@@ -19,7 +19,7 @@ from PIL import Image
 import sfumato
 from sfumato.data.worlds.faces import Faces
 from sfumato.data.worlds.scenes import Scenes
-from sfumato.tasks.styles import SHIPPED
+from sfumato.tasks.painting.styles import SHIPPED
 from sfumato.tasks.train import resume
 
 ROOT = Path(__file__).parents[1]

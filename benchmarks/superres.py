@@ -23,8 +23,8 @@ from sfumato.metrics import quality
 from sfumato.metrics.quality import Convention
 from sfumato.networks import pretrained
 from sfumato.resample import imresize
-from sfumato.tasks.charts import line_chart
 from sfumato.tasks.model import load
+from sfumato.tasks.pages.charts import line_chart
 from upscale_weights import RUNS, SIDE, cut
 
 Enlarge = Callable[[Tensor], Tensor]

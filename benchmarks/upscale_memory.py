@@ -52,7 +52,7 @@ def main() -> None:
     )
     given = parser.parse_args()
     from pages import record
-    from sfumato.tasks.method import shipped
+    from sfumato.tasks.enlarging.method import shipped
 
     lines = ["| picture | by | result | peak of memory | seconds of CPU |", "|---|---|---|---|---|"]
     with tempfile.TemporaryDirectory() as name:

@@ -155,9 +155,9 @@ def work(kind: str, name: str, weights: Path, side: int) -> None:
                 x = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float().div(255)[None]
                 return (network(x)[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
     else:
-        from sfumato.tasks.enlarge import enlarge
-        from sfumato.tasks.method import choose_method
-        from sfumato.tasks.photo import Photo
+        from sfumato.tasks.enlarging.enlarge import enlarge
+        from sfumato.tasks.enlarging.method import choose_method
+        from sfumato.tasks.files.photo import Photo
 
         method = choose_method(weights, device="cpu", precision="float32")
 
@@ -203,7 +203,7 @@ def exactness(name: str, weights: Path) -> dict[str, float]:
     """The largest difference of our floats in [0, 1] from the plain network's, and what bfloat16 gives and takes."""
     from sfumato.formats.superres import read_upscaler
     from sfumato.formats.winograd import by_winograd
-    from sfumato.tasks.method import fidelity
+    from sfumato.tasks.enlarging.method import fidelity
 
     torch.set_num_threads(1)
     network, x = read_upscaler(weights), torch.from_numpy(picture(48)).permute(2, 0, 1)[None] / 255

@@ -32,8 +32,8 @@ from sfumato.metrics.quality import Convention
 from sfumato.networks.superres.kernels import bicubic_kernel, fitted, gaussian_kernel, shrink_by
 from sfumato.networks.superres.pictures import enlarge
 from sfumato.system import Batch
-from sfumato.tasks.method import choose_method, shipped
-from sfumato.tasks.zeroshot import find_kernel, read_kernel, zero_shot
+from sfumato.tasks.enlarging.method import choose_method, shipped
+from sfumato.tasks.enlarging.zeroshot import find_kernel, read_kernel, zero_shot
 from sfumato.training.loop import Budget, begin, train
 from sfumato.training.machine import keep_memory
 

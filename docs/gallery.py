@@ -10,7 +10,7 @@ from sfumato.data.prepare import Pictures
 from sfumato.data.views import VIEWS
 from sfumato.data.worlds.source import WorldSource, open_faces, open_scenes
 from sfumato.data.worlds.truth import face_truth, scene_truth
-from sfumato.tasks.sheet import sheet
+from sfumato.tasks.pages.sheet import sheet
 
 HOME = Path(__file__).parent
 PICTURES, PEOPLE = 600, 30  # of each world, the first to train on; of so many people

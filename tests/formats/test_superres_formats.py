@@ -15,8 +15,8 @@ from sfumato.errors import UserError
 from sfumato.formats.superres import read_upscaler
 from sfumato.metrics.quality.pixels import Convention
 from sfumato.metrics.quality.psnr import psnr
-from sfumato.tasks.photo import as_floats, read_photo
-from sfumato.tasks.tiles import Box, Held, Networked, tiles
+from sfumato.tasks.enlarging.tiles import Box, Held, Networked, tiles
+from sfumato.tasks.files.photo import as_floats, read_photo
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 SRGAN = SHARED / "weights" / "srgan_leftthomas"

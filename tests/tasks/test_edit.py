@@ -9,9 +9,9 @@ from command import call, execute
 from sfumato import catalog
 from sfumato.data.pictures import save_images
 from sfumato.errors import UserError
-from sfumato.tasks.codes import draw, lift, numbered, render
 from sfumato.tasks.edit import edit, known_directions, read_picture
-from sfumato.tasks.factorise import principal
+from sfumato.tasks.editing.codes import draw, lift, numbered, render
+from sfumato.tasks.editing.factorise import principal
 from sfumato.tasks.invert import invert
 from sfumato.tasks.model import Facts, Model
 

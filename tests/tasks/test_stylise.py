@@ -10,11 +10,11 @@ from sfumato import catalog, stylise
 from sfumato.errors import UserError
 from sfumato.objectives.colour import luma
 from sfumato.resample import imresize
-from sfumato.tasks import styles
+from sfumato.tasks.enlarging.tiles import Held
 from sfumato.tasks.model import Facts, write_model
-from sfumato.tasks.styles import Style, choose_stylist, parse, shares
-from sfumato.tasks.stylist import survey, thumbnail
-from sfumato.tasks.tiles import Held
+from sfumato.tasks.painting import styles
+from sfumato.tasks.painting.styles import Style, choose_stylist, parse, shares
+from sfumato.tasks.painting.stylist import survey, thumbnail
 
 
 def picture(height, width, seed=0, channels=3):

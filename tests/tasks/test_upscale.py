@@ -20,9 +20,9 @@ from sfumato.errors import UserError
 from sfumato.formats.winograd import WinogradDense
 from sfumato.networks.superres.rrdb import rrdb_net
 from sfumato.resample import imresize
-from sfumato.tasks import enlarge as page
-from sfumato.tasks import method as methods
 from sfumato.tasks import upscale as verb
+from sfumato.tasks.enlarging import enlarge as page
+from sfumato.tasks.enlarging import method as methods
 from sfumato.tasks.model import Facts, write_model
 from sfumato.training.machine import Choice
 
@@ -157,7 +157,7 @@ def test_zero_shot_learns_from_the_whole_picture_and_bicubic_makes_the_size(tmp_
         advance(1.0)
         return colour.repeat_interleave(times, -1).repeat_interleave(times, -2)
 
-    monkeypatch.setattr("sfumato.tasks.zeroshot.zero_shot", zero_shot)
+    monkeypatch.setattr("sfumato.tasks.enlarging.zeroshot.zero_shot", zero_shot)
     out = sfumato.upscale(
         picture(tmp_path / "a.png"), scale=scale, like="zero-shot", out=tmp_path / "b.png", device="cpu", tile=5
     )
@@ -169,7 +169,7 @@ def test_zero_shot_learns_from_the_whole_picture_and_bicubic_makes_the_size(tmp_
 def test_zero_shot_is_told_the_blur_or_finds_it(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "sfumato.tasks.zeroshot.zero_shot",
+        "sfumato.tasks.enlarging.zeroshot.zero_shot",
         lambda colour, times, *, kernel, advance: asked.append(kernel) or colour.repeat(1, 1, times, times),
     )
     file = tmp_path / "kernel.mat"

@@ -49,7 +49,7 @@ def invert(
     (sfumato.tasks.invert.Inversion.load) read. Generators without styles, like dcgan, have the space z alone. A picture
     of another size is cut to its middle square and resized.
     """
-    from ..tasks.inverted import invert_file
+    from ..tasks.editing.inverted import invert_file
 
     for path in invert_file(
         run, picture, method=method, space=space, encoder=encoder, steps=steps, noise=noise, mask=mask, fill=inpaint,

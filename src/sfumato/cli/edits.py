@@ -69,8 +69,8 @@ def directions(
     The score of what a picture has or not is the area under the ROC curve (0.5 is chance), that of a number the
     correlation, both on samples that were not learned from; without labels it is the share of what is explained.
     """
-    from ..tasks.codes import space_of
-    from ..tasks.finding import find
+    from ..tasks.editing.codes import space_of
+    from ..tasks.editing.finding import find
     from ..tasks.model import load
 
     model = load(run, device=device)
@@ -167,7 +167,7 @@ def clip(
     sfumato clip RUN photo.png other.png --space w+ --out morph.gif
     sfumato clip RUN 3 --direction yaw=3 --out turn.gif
     """
-    from ..tasks.clips import clip as run_clip
+    from ..tasks.editing.clips import clip as run_clip
     from ..tasks.model import load
 
     done(

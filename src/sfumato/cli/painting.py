@@ -42,8 +42,8 @@ def brush(
     Shown are the picture before and after. What was painted need not be right: it is a wish, and the result is what the
     generator can draw that is nearest to it and to the picture.
     """
+    from ..tasks.editing.strokes import brush as paint
     from ..tasks.model import load
-    from ..tasks.strokes import brush as paint
 
     made = paint(
         load(run, device=device), source, colour=colour, sketch=sketch, drag=drag, by=by, seconds=seconds, space=space,
@@ -83,8 +83,8 @@ def dissect(
 
     A unit draws a class where it is high and the class is seen: the overlap is the intersection over the union of both.
     """
+    from ..tasks.editing.removal import dissected
     from ..tasks.model import load
-    from ..tasks.removal import dissected
 
     for line in dissected(
         load(run, device=device), layer=layer, ablate=ablate, insert=insert, at=at, n=n, seed=seed, world=world,

@@ -184,7 +184,7 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="An .html file with the samples side by side.")] = None,
 ) -> None:
     """Set runs side by side: settings, speed, measures, samples."""
-    from ..tasks.comparison import print_comparison, write_comparison
+    from ..tasks.pages.comparison import print_comparison, write_comparison
 
     print_comparison(runs)
     if out:
@@ -194,7 +194,7 @@ def compare(
 @app.command()
 def report(run: Run) -> None:
     """Write a run's report.html anew."""
-    from ..tasks.report import write_report
+    from ..tasks.pages.report import write_report
 
     done(write_report(run))
 

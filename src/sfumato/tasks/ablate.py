@@ -19,10 +19,10 @@ from ..data.pictures import save_grid
 from ..errors import UserError, nearest
 from ..evaluation import observe
 from ..networks.pretrained import Extractor
-from .boundaries import boundary
+from .editing.boundaries import boundary
+from .editing.units import dropped, layers, watched
 from .evaluate import reader
 from .model import Model
-from .units import dropped, layers, watched
 
 SHOWN = 8  # samples of a row of the picture
 

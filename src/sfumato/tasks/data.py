@@ -11,7 +11,7 @@ from ..data.pictures import save_grid
 from ..data.prepare import prepare
 from ..data.views import VIEWS
 from ..errors import UserError, nearest
-from .sheet import sheet
+from .pages.sheet import sheet
 
 SHOWN = 12  # lines of each list
 GRID = 64  # pictures

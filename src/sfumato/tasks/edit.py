@@ -18,12 +18,12 @@ from ..errors import UserError
 from ..networks.editing.spaces import SPACES
 from ..networks.stylegan.latents import StyleSpaces
 from ..system import System
-from .codes import flat, lift, numbered, only_layers, render
-from .directions import Directions, at_space, read_directions
-from .finding import find
+from .editing.codes import flat, lift, numbered, only_layers, render
+from .editing.directions import Directions, at_space, read_directions
+from .editing.finding import find
+from .editing.told import WORLDS, read, told, world_reader
 from .invert import Advance, Inversion, invert
 from .model import Model
-from .told import WORLDS, read, told, world_reader
 
 Source = str | Path | int | Inversion  # a picture's file, a saved inversion, the number of a sample
 

@@ -22,7 +22,7 @@ from ..networks.editing.spaces import Code, check_space, fresh_noise, lift, part
 from ..objectives.inversion import feature_distance, masked_mse, noise_correlation, psnr_of, ramp
 from ..system import Batch
 from ..training import checkpoint
-from .fitted import Advance, check_pictures, frozen
+from .editing.fitted import Advance, check_pictures, frozen
 from .model import Model
 
 METHODS = ("hybrid", "optimise", "encoder")

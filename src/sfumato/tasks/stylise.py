@@ -16,15 +16,15 @@ from ..data.source import plain
 from ..errors import UserError
 from ..networks.pretrained.weights import digest
 from ..training.machine import choose_device, choose_threads, keep_memory
-from .jobs import Job, agree, bar, named, over_folder
-from .method import Advance
-from .photo import WRITTEN, Photo, as_floats, as_numbers, check_output, read_photo, write_photo
-from .reels import is_film, reel
-from .restyle import Painter, read_regions
-from .steady import Steady
-from .styles import choose_stylist, parse
-from .tiles import Box
-from .video import FILMS, enlarge_film
+from .enlarging.method import Advance
+from .enlarging.tiles import Box
+from .enlarging.video import FILMS, enlarge_film
+from .files.jobs import Job, agree, bar, named, over_folder
+from .files.photo import WRITTEN, Photo, as_floats, as_numbers, check_output, read_photo, write_photo
+from .files.reels import is_film, reel
+from .painting.restyle import Painter, read_regions
+from .painting.steady import Steady
+from .painting.styles import choose_stylist, parse
 
 EVERY = 2.0  # seconds between pictures on the way
 

@@ -152,7 +152,7 @@ def _train(
 ) -> Model:
     """Train to the end, measure, report, and give back the model."""
     from .evaluate import evaluate as measure
-    from .report import write_report
+    from .pages.report import write_report
 
     facts = _facts(recipe, pictures)
     feed = Batches(

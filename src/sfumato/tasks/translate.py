@@ -27,13 +27,13 @@ from ..networks.pretrained.base import grey
 from ..networks.reach import reach
 from ..training.checkpoint import sweep
 from ..training.machine import choose_device, choose_threads, keep_memory
-from .drawn import Mapped, map_files, mapped
-from .enlarge import enlarge
-from .looks import Looks
-from .method import Advance, Method
+from .enlarging.enlarge import enlarge
+from .enlarging.method import Advance, Method
+from .enlarging.tiles import free_memory
+from .files.photo import WRITTEN, Photo, as_numbers, check_output, read_photo, write_photo
 from .model import load
-from .photo import WRITTEN, Photo, as_numbers, check_output, read_photo, write_photo
-from .tiles import free_memory
+from .painting.drawn import Mapped, map_files, mapped
+from .painting.looks import Looks
 
 PROBE = 256  # side of the picture that memory is estimated from, pixels
 OVERLAP = 64  # pixels that parts of a picture see around them, where it does not fit into memory as a whole

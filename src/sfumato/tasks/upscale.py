@@ -19,11 +19,11 @@ from ..data.prepare import Skipped
 from ..data.source import is_picture, plain
 from ..errors import UserError
 from ..training.checkpoint import sweep, write_text
-from .enlarge import enlarge, tiling
-from .method import Advance, Method, choose_method
-from .photo import WRITTEN, Photo, check_output, read_photo, write_photo
-from .reels import is_film, reel
-from .video import FILMS, enlarge_film
+from .enlarging.enlarge import enlarge, tiling
+from .enlarging.method import Advance, Method, choose_method
+from .enlarging.video import FILMS, enlarge_film
+from .files.photo import WRITTEN, Photo, check_output, read_photo, write_photo
+from .files.reels import is_film, reel
 
 SETTINGS = "upscale.json"  # in a folder of enlarged pictures or frames: how they were made
 LARGEST = 64  # times, the most that is asked for

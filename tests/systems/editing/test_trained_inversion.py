@@ -5,8 +5,8 @@ from networks.editing.generators_small import small
 from sfumato import catalog
 from sfumato.errors import UnknownNameError, UserError
 from sfumato.system import Batch
+from sfumato.tasks.editing.regions import diffuse
 from sfumato.tasks.model import Facts, Model, load, write_model
-from sfumato.tasks.regions import diffuse
 from sfumato.training.loop import Budget, begin, train
 
 

@@ -5,7 +5,7 @@ The objective of section 3 with its terms of pixels, features and style and a ma
 section 4: W+ under pixels and features, then noise under pixels, of `image` where `mask` is 1 and of `other` elsewhere.
 A system of one or a few pictures, the first rows of the first batch. That may have `other` (without it, what W+ gave),
 `mask`, `painting` and `paint`, whose style is wanted where `paint` is 1, and `code`, a W+ to start from. The tasks of
-`tasks/regions.py` make of it inpainting, crossover, scribbles and local style transfer.
+`tasks.editing.regions` make of it inpainting, crossover, scribbles and local style transfer.
 
 Deviations: what is learned of W+ is counted in spreads of W; rates and weights suit that and the shipped features,
 which are compared by their directions, style by Gram matrices of the last of them but one. Steps are fewer.

@@ -4,7 +4,7 @@ Ji, Cao, Tai, Wang, Li & Huang, Real-World Super-Resolution via Kernel Estimatio
 https://openaccess.thecvf.com/content_CVPRW_2020/html/w31/Ji_Real-World_Super-Resolution_via_Kernel_Estimation_and_Noise_Injection_CVPRW_2020_paper.html
 Clean-up, kernel pool and noise pool are its section on degradation, I_LR = (I_HR * k)↓ + n; the network is ESRGAN's
 (https://arxiv.org/abs/1809.00219), its discriminator one of patches with three layers, the weights of pixels, features
-and adversary 0.01, 1 and 0.005. `pools` names a file of kernels and noise, which `tasks.pools` gathers from a folder.
+and adversary 0.01, 1 and 0.005. `pools` names a file of kernels and noise, which `pools.py` gathers from a folder.
 
 Deviations: without a file, the pools are drawn as `degrade` describes. Patches of noise have 64 pixels
 in place of 256. The paper begins with ESRGAN's trained P, here errors of pixels teach G at first, for a million

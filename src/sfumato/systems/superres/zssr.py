@@ -11,7 +11,7 @@ is the blur, else bicubic; positions in which a kernel is not itself are left ou
 Deviations: how many smaller copies there are, the first weights, the window of the linear fit and the number of
 back-projections are open in the paper and chosen here. A crop is taken with a margin, so that its sons know what lies
 around it. One run learns one scale: the gradual increases of section 3.1 are runs one after another with a growing
-`ratio`, which `tasks/zeroshot.py` makes. "small" has fewer channels and steps, and half a cosine as its rate.
+`ratio`, which `tasks.enlarging.zeroshot` makes. "small" has fewer channels and steps, and half a cosine as its rate.
 """
 
 from collections.abc import Iterator

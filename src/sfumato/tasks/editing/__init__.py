@@ -1,0 +1,1 @@
+"""What editing through a generator is made of: directions, brushes, units, regions."""

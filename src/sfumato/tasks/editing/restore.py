@@ -1,0 +1,52 @@
+"""Undo damage to pictures by what a generator knows of undamaged ones: enlarge, colour, fill holes.
+
+By several codes (mGANprior, https://arxiv.org/abs/1912.07116) or by the generator itself (DGP,
+https://arxiv.org/abs/2003.13659).
+"""
+
+from torch import Tensor
+
+from ...errors import UserError, nearest
+from ...networks.editing.damage import DAMAGES, damaged
+from ..model import Model
+from .fitted import Advance, binary, fit
+
+METHODS = ("mgan-prior", "dgp")
+
+
+def restore(
+    model: Model,
+    given: Tensor,
+    damage: str,
+    *,
+    method: str = "mgan-prior",
+    mask: Tensor | None = None,
+    steps: int | None = None,
+    advance: Advance | None = None,
+    seed: int = 0,
+) -> Tensor:
+    """What damaged pictures were, by a method: -> (b, channels, size, size) in [-1, 1].
+
+    `damage` is "superres-x2", -x4 or -x8 and pictures are so many times smaller than the generator's; "grey" and they
+    have one channel; "inpaint", and a mask (b or 1, 1, size, size) is 1 where they are known; "none" to reconstruct.
+    What is known of a hole's surroundings is kept. Raises UserError for pictures that do not fit.
+    """
+    nearest(method, METHODS, "method of restoration")
+    nearest(damage, DAMAGES, "damage")
+    size, n = model.facts.size, len(given)
+    blank = given.new_zeros(n, model.facts.channels, size, size)
+    fields = {"damaged": given}
+    if damage == "inpaint":
+        if mask is None:
+            raise UserError("inpainting needs a mask, 1 where pixels are known")
+        fields["mask"] = binary(mask, blank)
+        fields["damaged"] = given * fields["mask"]
+    shape = damaged(blank, damage, fields.get("mask")).shape
+    if given.shape != shape:
+        asked = "×".join(map(str, shape[1:]))
+        raise UserError(
+            f"{damage} with this generator takes pictures of {asked}, not {'×'.join(map(str, given.shape[1:]))}"
+        )
+    system = fit(method, model, n, fields, steps=steps, advance=advance, seed=seed, damage=damage)
+    found: Tensor = system.restored().detach()
+    return found if damage != "inpaint" else found.lerp(given.to(found), fields["mask"].to(found))

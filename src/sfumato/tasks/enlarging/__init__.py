@@ -1,0 +1,1 @@
+"""How one picture or film becomes larger."""

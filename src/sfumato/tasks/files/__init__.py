@@ -1,0 +1,1 @@
+"""Pictures and films as people keep them, and folders of them."""

@@ -1,0 +1,1 @@
+"""What is shown to people: pages, charts, sheets, and what a run folder tells."""

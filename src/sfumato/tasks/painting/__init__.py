@@ -1,0 +1,1 @@
+"""How pictures are painted, in styles and from maps."""
