@@ -14,11 +14,14 @@ from .errors import UserError
 
 if TYPE_CHECKING:
     from .tasks.ablate import ablate
+    from .tasks.edit import edit
     from .tasks.evaluate import evaluate
+    from .tasks.invert import invert
     from .tasks.latent import arithmetic, interpolate, turn
     from .tasks.model import Model, load
     from .tasks.stylise import stylise
     from .tasks.train import resume, train
+    from .tasks.translate import translate
     from .tasks.upscale import upscale
 
 __version__ = "0.1.0"
@@ -27,12 +30,15 @@ __all__ = [
     "UserError",
     "ablate",
     "arithmetic",
+    "edit",
     "evaluate",
     "interpolate",
+    "invert",
     "load",
     "resume",
     "stylise",
     "train",
+    "translate",
     "turn",
     "upscale",
 ]
@@ -40,12 +46,15 @@ _HOMES = {
     "Model": "model",
     "ablate": "ablate",
     "arithmetic": "latent",
+    "edit": "edit",
     "evaluate": "evaluate",
     "interpolate": "latent",
+    "invert": "invert",
     "load": "model",
     "resume": "train",
     "stylise": "stylise",
     "train": "train",
+    "translate": "translate",
     "turn": "latent",
     "upscale": "upscale",
 }
