@@ -31,9 +31,12 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Pairs of convolutions that keep and halve the side, of spectral norm 1: (b, channels, size, size) -> (b,)."""
+    """Pairs of convolutions that keep and halve the side, of spectral norm 1: (b, channels, size, size) -> (b,).
 
-    def __init__(self, ch: int, size: int, channels: int) -> None:
+    For games that compare scores, which need no bias, the last layer has neither a bias nor a norm if not `absolute`.
+    """
+
+    def __init__(self, ch: int, size: int, channels: int, absolute: bool = True) -> None:
         super().__init__()
         side, times = halvings(size)
         layers: list[nn.Module] = []
@@ -43,10 +46,10 @@ class Discriminator(nn.Module):
             layers += [nn.Conv2d(n, m, 3, 1, 1), nn.LeakyReLU(0.1), nn.Conv2d(m, m, 4, 2, 1), nn.LeakyReLU(0.1)]
             n = m
         layers += [nn.Conv2d(n, 2 * n, 3, 1, 1), nn.LeakyReLU(0.1), nn.Flatten()]
-        self.layers = nn.Sequential(*layers, nn.Linear(2 * n * side**2, 1), nn.Flatten(0))
+        self.layers = nn.Sequential(*layers, nn.Linear(2 * n * side**2, 1, bias=absolute), nn.Flatten(0))
         initialise(self)
         for m in self.layers:
-            if isinstance(m, nn.Conv2d | nn.Linear):
+            if isinstance(m, nn.Conv2d) or (absolute and isinstance(m, nn.Linear)):
                 spectral_norm(m)
 
     def forward(self, image: Tensor) -> Tensor:

@@ -13,57 +13,12 @@ weights.
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
+from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from ...networks.adversarial.dcgan import halvings, initialise
+from ...networks.adversarial.sndcgan import Discriminator, Generator
 from ...objectives.adversarial import relativistic_d, relativistic_g, wins
 from ...system import Batch, Losses, Paper, Preset, Recipe, System
-
-
-class Generator(nn.Module):
-    """A linear layer, doublings by transposed convolutions, a convolution: (b, z) -> (b, channels, size, size)."""
-
-    def __init__(self, z: int, ch: int, size: int, channels: int) -> None:
-        super().__init__()
-        self.side, times = halvings(size)
-        n = ch * 2**times
-        self.start = nn.Linear(z, n * self.side**2)
-        layers: list[nn.Module] = []
-        for _ in range(times):
-            layers += [nn.ConvTranspose2d(n, n // 2, 4, 2, 1), nn.BatchNorm2d(n // 2), nn.ReLU()]
-            n //= 2
-        self.layers = nn.Sequential(*layers, nn.Conv2d(n, channels, 3, 1, 1))
-        initialise(self)
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Images of codes, float32 in [-1, 1]."""
-        return torch.tanh(self.layers(self.start(z).unflatten(1, (-1, self.side, self.side))).float())
-
-
-class Discriminator(nn.Module):
-    """Pairs of convolutions that keep and halve the side, of spectral norm 1: (b, channels, size, size) -> (b,)."""
-
-    def __init__(self, ch: int, size: int, channels: int) -> None:
-        super().__init__()
-        side, times = halvings(size)
-        layers: list[nn.Module] = []
-        n = channels
-        for k in range(times):
-            m = ch * 2**k
-            layers += [nn.Conv2d(n, m, 3, 1, 1), nn.LeakyReLU(0.1), nn.Conv2d(m, m, 4, 2, 1), nn.LeakyReLU(0.1)]
-            n = m
-        layers += [nn.Conv2d(n, 2 * n, 3, 1, 1), nn.LeakyReLU(0.1), nn.Flatten()]
-        self.layers = nn.Sequential(*layers, nn.Linear(2 * n * side**2, 1, bias=False), nn.Flatten(0))
-        initialise(self)
-        for m in self.layers:
-            if isinstance(m, nn.Conv2d):
-                spectral_norm(m)
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Scores of images, float32."""
-        return self.layers(image).float()
 
 
 class RaGAN(System):
@@ -97,7 +52,7 @@ class RaGAN(System):
     ) -> None:
         super().__init__()
         self.z, self.lr, self.lr_d, self.betas, self.noise = z, lr, lr_d, (beta1, 0.999), noise
-        self.G, self.D = Generator(z, ch, size, channels), Discriminator(ch, size, channels)
+        self.G, self.D = Generator(z, ch, size, channels), Discriminator(ch, size, channels, absolute=False)
 
     def optimizers(self) -> dict[str, Optimizer]:
         """Adam for each network."""
