@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 import sfumato
-from pages import RESULTS, record
+from pages import RESULTS, Part, by_parts, record_parts
 from sfumato.data.batches import Batches
 from sfumato.data.pictures import save_grid, save_images
 from sfumato.data.prepare import prepare
@@ -325,27 +325,15 @@ def shown(rows: list[Tensor], name: str, arguments: argparse.Namespace, columns:
     save_grid(torch.cat(rows).clamp(-1, 1), (HOME if arguments.quick else RESULTS) / f"{name}.png", columns=columns)
 
 
-PARTS: dict[str, Callable[[argparse.Namespace], list[str]]] = {"path": path, "ada": ada, "leak": leak, "mixing": mixing}
+PARTS: dict[str, Part] = {"path": path, "ada": ada, "leak": leak, "mixing": mixing}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], default=[])
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only-measure", action="store_true", help="train nothing")
+    parser = by_parts(__doc__, PARTS)
     parser.add_argument("--steps", type=int, default=3_000, help="of the runs on few pictures")
     parser.add_argument("--systems", nargs="+", default=["stylegan2", "stylegan2-ada"], help="trained on few pictures")
-    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    lines: list[str] = []
-    for name, part in PARTS.items():
-        wanted = argparse.Namespace(**vars(arguments))
-        wanted.only_measure |= bool(arguments.parts) and name not in arguments.parts
-        lines += part(wanted)
-    if arguments.quick:
-        print("\n".join(lines))
-    else:
-        record("stylegan-faces", "The StyleGAN line on faces", lines, "python benchmarks/stylegan_faces.py")
+    record_parts("stylegan-faces", "The StyleGAN line on faces", PARTS, parser.parse_args())
 
 
 if __name__ == "__main__":

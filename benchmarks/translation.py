@@ -12,7 +12,6 @@ its pictures are written anew. --quick trains for 20 steps, into other folders, 
 """
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 import sfumato
-from pages import RESULTS, record
+from pages import RESULTS, Part, by_parts, record_parts
 from sfumato.data.batches import Batches
 from sfumato.data.pictures import save_grid, to_bytes
 from sfumato.data.prepare import prepare
@@ -300,7 +299,7 @@ def shown(rows: list[Tensor], name: str, arguments: argparse.Namespace) -> None:
     save_grid(torch.cat([x.cpu().clamp(-1, 1) for x in rows]), place / f"{name}.png", columns=len(rows[0]))
 
 
-PARTS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
+PARTS: dict[str, Part] = {
     "night": night,
     "cyclegan": cyclegan,
     "maps": maps,
@@ -309,20 +308,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], default=[])
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only-measure", action="store_true", help="train nothing")
-    arguments = parser.parse_args()
-    lines: list[str] = []
-    for name, part in PARTS.items():
-        wanted = argparse.Namespace(**vars(arguments))
-        wanted.only_measure |= bool(arguments.parts) and name not in arguments.parts
-        lines += part(wanted)
-    if arguments.quick:
-        print("\n".join(lines))
-    else:
-        record("translation", "Image translation", lines)
+    record_parts("translation", "Image translation", PARTS, by_parts(__doc__, PARTS).parse_args())
 
 
 if __name__ == "__main__":

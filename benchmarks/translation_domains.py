@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pages import record
+from pages import Part, by_parts, record_parts
 from sfumato.data.batches import Batches
 from sfumato.data.prepare import Pictures, prepare
 from sfumato.data.shapes import CLASSES, SHAPES
@@ -300,24 +300,11 @@ def dtn(arguments: argparse.Namespace) -> list[str]:
     ]  # fmt: skip
 
 
-PARTS: dict[str, Callable[[argparse.Namespace], list[str]]] = {"unit": unit, "munit": munit, "funit": funit, "dtn": dtn}
+PARTS: dict[str, Part] = {"unit": unit, "munit": munit, "funit": funit, "dtn": dtn}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], default=[])
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only-measure", action="store_true", help="train nothing")
-    arguments = parser.parse_args()
-    lines: list[str] = []
-    for name, part in PARTS.items():
-        wanted = argparse.Namespace(**vars(arguments))
-        wanted.only_measure |= bool(arguments.parts) and name not in arguments.parts
-        lines += part(wanted)
-    if arguments.quick:
-        print("\n".join(lines))
-    else:
-        record("translation-domains", "Translation between domains", lines, "python benchmarks/translation_domains.py")
+    record_parts("translation-domains", "Translation between domains", PARTS, by_parts(__doc__, PARTS).parse_args())
 
 
 if __name__ == "__main__":
