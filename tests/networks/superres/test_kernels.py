@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from sfumato.errors import UserError
 from sfumato.networks.superres.kernels import (
     DeepLinear,
+    bare,
     before,
     bicubic_kernel,
     centre_of_mass,
@@ -19,6 +20,7 @@ from sfumato.networks.superres.kernels import (
     home,
     shrink_by,
     significant,
+    spread_by,
     twice,
 )
 from sfumato.resample import imresize
@@ -157,3 +159,29 @@ def test_the_composed_kernel_does_what_the_layers_do_and_has_their_gradients():
     torch.testing.assert_close(correlate(image, net.kernel(), 2), layers.float())
     a, b = (torch.autograd.grad(x.square().sum(), list(net.parameters())) for x in (kernel, layers))
     torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize(("k", "scale"), [(9, 2), (8, 2), (13, 3), (16, 4)])
+def test_spreading_is_the_adjoint_of_shrinking(k, scale):
+    generator = torch.Generator().manual_seed(k)
+    kernel = gaussian_kernel(k, (2.0, 1.0), 0.5, scale)
+    large, small = torch.zeros(1, 2, 60, 48), torch.zeros(1, 2, 60 // scale, 48 // scale)
+    large[..., 20:40, 16:32] = torch.randn(1, 2, 20, 16, generator=generator)  # far from the edges, which differ
+    small[..., 20 // scale : 40 // scale, 16 // scale : 32 // scale] = 1.0
+    spread = spread_by(small, (60, 48), kernel, scale)
+    a, b = (shrink_by(large, kernel, scale) * small).sum(), (large * spread).sum() / scale**2
+    torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+def test_spreading_keeps_brightness_up_to_the_edges():
+    kernel = gaussian_kernel(13, (3.0, 2.0), 0.3, 2)
+    torch.testing.assert_close(
+        spread_by(torch.ones(1, 1, 9, 7), (18, 14), kernel, 2), torch.ones(1, 1, 18, 14), rtol=0, atol=2e-2
+    )
+
+
+def test_a_bare_kernel_does_the_same():
+    kernel, image = gaussian_kernel(9, (2.0, 1.0), 0.5, 2), torch.rand(1, 1, 12, 10)
+    wide = fitted(kernel, 40, 2)
+    assert bare(wide).shape == (10, 10) and torch.equal(bare(kernel), kernel)
+    torch.testing.assert_close(shrink_by(image, bare(wide), 2), shrink_by(image, wide, 2))

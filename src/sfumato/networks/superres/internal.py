@@ -19,14 +19,21 @@ def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
         return imresize(image.float(), size=size)
 
 
-def back_project(large: Tensor, small: Tensor, shrink: Callable[[Tensor], Tensor], times: int) -> Tensor:
+def back_project(
+    large: Tensor,
+    small: Tensor,
+    shrink: Callable[[Tensor], Tensor],
+    times: int,
+    spread: Callable[[Tensor, tuple[int, int]], Tensor] = resized,
+) -> Tensor:
     """An estimate (b, c, h', w'), corrected so that its reduction comes nearer to the picture (b, c, h, w).
 
-    What the reduction lacks is enlarged by bicubic and added, several times. Irani & Peleg, 1991, section 4.
+    What the reduction lacks is enlarged to (h', w'), by bicubic if nothing is said, and added, several times. Irani &
+    Peleg, 1991, section 4, where convergence asks of the enlargement that it fits the blur: its adjoint always does.
     """
     h, w = large.shape[-2:]
     for _ in range(times):
-        large = large + resized(small - shrink(large), (h, w))
+        large = large + spread(small - shrink(large), (h, w))
     return large
 
 

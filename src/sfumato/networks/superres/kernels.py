@@ -36,6 +36,20 @@ def shrink_by(image: Tensor, kernel: Tensor, scale: int) -> Tensor:
     return correlate(padded, kernel, scale)
 
 
+def spread_by(image: Tensor, size: tuple[int, int], kernel: Tensor, scale: int) -> Tensor:
+    """The adjoint of `shrink_by`, times s² so that brightness stays: (b, c, h, w) -> (b, c, *size), float32.
+
+    The last pixels are repeated outside.
+    """
+    k, (h, w) = len(kernel), size
+    m = ceil(k / scale)
+    padded = F.pad(image.float(), (m, m, m, m), mode="replicate").flatten(0, 1)[:, None]
+    with torch.autocast(image.device.type, enabled=False):
+        planes = F.conv_transpose2d(padded, scale**2 * kernel.float()[None, None], stride=scale)
+    first = before(k, scale) + scale * m
+    return planes[:, 0, first : first + h, first : first + w].unflatten(0, image.shape[:2])
+
+
 def correlate(image: Tensor, kernel: Tensor, stride: int = 1) -> Tensor:
     """A kernel on every colour, where it lies inside: (b, c, h, w) -> (b, c, (h − k) // stride + 1, …), float32."""
     with torch.autocast(image.device.type, enabled=False):
@@ -91,6 +105,13 @@ def fitted(kernel: Tensor, side: int, scale: int) -> Tensor:
     if (kernel.abs().sum() - framed.abs().sum()) > 0.01 * kernel.abs().sum():
         raise UserError(f"a blur kernel of {len(kernel)} pixels is too large: there is room for {side}")
     return framed / framed.sum()
+
+
+def bare(kernel: Tensor) -> Tensor:
+    """A kernel without margins of zeros that are as wide on all sides: (k, k) -> (k', k'), k − k' even."""
+    there = kernel.abs().sum(0).add(kernel.abs().sum(1)).nonzero().flatten()
+    m = int(min(there[0], len(kernel) - 1 - there[-1]))
+    return kernel[m : len(kernel) - m, m : len(kernel) - m]
 
 
 def twice(kernel: Tensor) -> Tensor:
