@@ -138,6 +138,13 @@ def test_clips_show_one_scene_that_moves():
     assert (clip.image[0] != clip.image[3]).any()
 
 
+def test_hills_may_lie_wholly_behind_the_ground():
+    f = WORLD.factors(np.arange(40))
+    low = {k: v[f["scene"] == 5][:1] for k, v in f.items()} | {"hills": np.zeros_like(f["hills"][:1])}
+    drawn = WORLD.render(low, 128, truth=True)
+    assert np.array_equal(drawn.image, WORLD.render(low, 128).image)
+
+
 def test_hidden_pairs_differ_in_one_factor():
     f = WORLD.factors(np.arange(40))
     day, night = (WORLD.vary(f, time=t, weather="clear") for t in ("day", "night"))

@@ -191,6 +191,8 @@ def hills(canvas: Canvas, f: Factors, a: Air, nearer: Factors | None) -> None:
         ridge = away + np.float32(0.012 * (i - 1)) - rise * (h - np.float32(0.25))
         down = -rise * slope  # of the ridge, to the right
         top = max(0, int(np.floor(float(ridge.min()) * size)) - 1)
+        if top >= end:  # all of it is behind the ground
+            continue
         below = canvas.axis[None, top:end, None] - ridge[:, None]
         cover = np.clip(below * (size / np.sqrt(1 + down * down))[:, None] + np.float32(0.5), 0, 1)
         shade = np.clip(np.where(flat | sharp, np.float32(1), 1 + np.float32(0.85) * down * side), 0.7, 1.25)[:, None]
