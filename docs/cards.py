@@ -86,7 +86,8 @@ SHOWN = {"class accuracy": "class accuracy", "code ↔ class": "code ↔ class",
 
 PAGES = {  # where what a system shows is recorded, if not in systems.json
     "zssr": "zero-shot", "kernelgan": "zero-shot", "realsr": "restoration", "decrappify": "restoration",
-    "dlss": "dlss", "dlss1": "dlss", "esrgan": "superres", "neural-style": "style", "texture": "style",
+    "dlss": "dlss", "dlss1": "dlss", "srgan": "srgan-table", "esrgan": "esrgan-curve",
+    "neural-style": "style", "texture": "style",
     "feature-inversion": "style", "fast-style": "fast-style", "cin": "fast-style", "adain": "fast-style",
     "pix2pix": "translation", "cyclegan": "translation", "pix2pixhd": "translation", "spade": "translation",
     "crn": "translation",
