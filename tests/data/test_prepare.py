@@ -244,7 +244,7 @@ def test_nothing_there(data, hint):
         prepare(data, size=8)
 
 
-@pytest.mark.parametrize("wrong", [{"size": 0}, {"size": 8, "channels": 4}, {"size": 8, "holdout": 1.0}])
+@pytest.mark.parametrize("wrong", [{"size": 0}, {"size": 8, "channels": 2}, {"size": 8, "holdout": 1.0}])
 def test_wrong_settings(wrong):
     with pytest.raises(UserError):
         prepare("digits", **wrong)
