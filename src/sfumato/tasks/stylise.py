@@ -11,15 +11,14 @@ import torch
 from rich.console import Console
 
 from ..data.decode import BrokenError
-from ..data.layouts.films import EXTENSIONS
 from ..data.source import plain
 from ..errors import UserError
 from ..networks.pretrained.weights import digest
 from ..training.machine import choose_device, choose_threads, keep_memory
 from .enlarging.method import Advance
 from .enlarging.tiles import Box
-from .enlarging.video import FILMS, enlarge_film
-from .files.jobs import Job, agree, bar, named, over_folder
+from .enlarging.video import enlarge_film
+from .files.jobs import Job, agree, bar, over_folder, target_of
 from .files.photo import WRITTEN, Photo, as_floats, as_numbers, check_output, read_photo, write_photo
 from .files.reels import is_film, reel
 from .painting.restyle import Painter, read_regions
@@ -87,7 +86,7 @@ def stylise(
     job = Job(work.do, "stylise", settings, console)
     if source.is_dir():
         return over_folder(source, Path(out) if out is not None else Path(f"{source.resolve().name}-stylised"), job)
-    target = _target(source, Path(out) if out is not None else None)
+    target = target_of(source, Path(out) if out is not None else None, "stylised", "stylise")
     if is_film(source) and target.suffix.lower() not in WRITTEN:
         parts = target if not target.suffix else target.with_name(f"{target.name}.parts")
         agree(parts, job)
@@ -154,22 +153,3 @@ class _Work:
 
 def _several(given: str | Path | Sequence[str | Path]) -> list[Any]:
     return [given] if isinstance(given, str | Path) else list(given)
-
-
-def _target(source: Path, out: Path | None) -> Path:
-    """Where the result of one file goes. Raises UserError if it can't be written there."""
-    if out is None:
-        return Path(named(source, f"{source.stem}-stylised{source.suffix}"))
-    film = is_film(source)
-    if out.is_dir() and not (film and (out / "stylise.json").exists()):
-        out = out / named(source, source.name)
-    if out.exists() and out.samefile(source):
-        raise UserError(f"--out {out} is the {'film' if film else 'picture'} itself; give another name")
-    ending = out.suffix.lower()
-    still = ending in WRITTEN and source.suffix.lower() not in EXTENSIONS  # of a moving picture: its first frame
-    if film and not still:
-        if ending not in (*FILMS, ".gif") and (ending or out.is_file()):
-            raise UserError(f"{out}: films are written as {', '.join(FILMS)}, .gif, or a folder of frames")
-    else:
-        check_output(out, 1, 1)
-    return out

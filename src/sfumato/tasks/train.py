@@ -83,10 +83,8 @@ def train(
         metrics=metrics,
         schedule=schedule and schedule_named(schedule),
     )
-    limited = steps is not None or (images is None and minutes is None)
-    budget = Budget(recipe.steps if limited else None, images, minutes)
+    budget = _budget(recipe, steps, images, minutes)
     _check(recipe, budget, micro)
-
     where, choices = _machine(device, precision, threads)
     reading = dict(channels=channels, fit=fit, labels=labels and str(Path(labels).resolve()), holdout=holdout)
     pictures = _pictures(recipe, reading, quiet)
@@ -99,6 +97,12 @@ def train(
     config = _config(built, preset, recipe, budget, pictures, options, seed, where, choices)
     run = _new_run(out, config, pictures)
     return _train(run, config, recipe, built, pictures, where, evaluate=evaluate, extractor=extractor, quiet=quiet)
+
+
+def _budget(recipe: Recipe, steps: int | None, images: int | None, minutes: float | None) -> Budget:
+    """What the training ends at: the recipe's steps too, unless images or minutes alone were asked for."""
+    limited = steps is not None or (images is None and minutes is None)
+    return Budget(recipe.steps if limited else None, images, minutes)
 
 
 def resume(

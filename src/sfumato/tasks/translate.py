@@ -1,10 +1,8 @@
 """Translate pictures or maps to what a network has learned to make of them: one file, or a folder with all below it."""
 
-import csv
 import inspect
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,12 +12,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from ..data.decode import BrokenError
 from ..data.folder import walk
-from ..data.prepare import Skipped
 from ..data.source import is_picture, plain
 from ..errors import UserError, nearest
 from ..formats.translation import read_translator
@@ -30,6 +26,7 @@ from ..training.machine import choose_device, choose_threads, keep_memory
 from .enlarging.enlarge import enlarge
 from .enlarging.method import Advance, Method
 from .enlarging.tiles import free_memory
+from .files.jobs import bar, check_apart, each, note_skipped
 from .files.photo import WRITTEN, Photo, as_numbers, check_output, read_photo, write_photo
 from .model import load
 from .painting.drawn import Mapped, map_files, mapped
@@ -82,7 +79,7 @@ def translate(
     if any(p.exists() and p.samefile(source) for p in job.targets(target)):
         raise UserError(f"--out {target} is the picture itself; give another name")
     try:
-        with _bar(console, 1) as advance:
+        with bar(console, 1) as advance:
             job.do(source, target, advance)
     except BrokenError as e:
         raise UserError(f"{source} can't be used: {plain(str(e))}") from None
@@ -211,10 +208,7 @@ def _opened(path: Path, direction: str | None, looks: Looks, device: torch.devic
 
 def _folder(source: Path, target: Path, job: _Job) -> Path:
     """Every picture below a folder, by name; what can't be used is listed."""
-    if target.exists() and not target.is_dir():
-        raise UserError(f"--out {target} is a file; pictures of a folder go into a folder")
-    if target.exists() and target.samefile(source):
-        raise UserError(f"--out {target} is the folder itself; give another")
+    check_apart(source, target)
     inside = target.resolve()
     found = {n: p for n, p, _ in walk(source) if is_picture(n) and inside not in p.resolve().parents}
     found = map_files(found) if job.maps is not None else found
@@ -225,25 +219,9 @@ def _folder(source: Path, target: Path, job: _Job) -> Path:
     except OSError as e:
         raise UserError(f"can't use the folder {target}: {e.strerror}; give another --out") from None
     sweep(target)
-    skipped = []
-    with _bar(job.console, len(found)) as advance:
-        for k, (name, path) in enumerate(sorted(found.items())):
-
-            def partly(share: float, before: int = k) -> None:
-                advance(before + share)
-
-            try:
-                job.do(path, target / _named(name), partly)
-            except BrokenError as e:
-                skipped.append(Skipped(plain(name), plain(str(e))))
-    listed = target / "skipped.csv"
-    listed.unlink(missing_ok=True)
-    if skipped:
-        with listed.open("w", newline="", encoding="utf-8", errors="backslashreplace") as f:
-            csv.writer(f).writerows([Skipped._fields, *skipped])
-        if len(skipped) == len(found):
-            raise UserError(f"no picture in {source} can be used; {skipped[0].name}: {skipped[0].reason}")
-        job.console.print(f"{len(skipped)} skipped: see {listed}", markup=False)
+    files = dict(sorted(found.items()))
+    skipped = each(files, lambda name, path, advance: job.do(path, target / _named(name), advance), job.console)
+    note_skipped(skipped, len(found), source, target, job.console, "used")
     return target
 
 
@@ -257,12 +235,3 @@ def _beside(source: Path) -> Path:
     if source.is_dir():
         return Path(f"{source.resolve().name}-translated")
     return Path(_named(f"{source.stem}-translated{source.suffix}"))
-
-
-@contextmanager
-def _bar(console: Console, total: int) -> Iterator[Callable[[float], None]]:
-    """A progress bar on a terminal; what moves it to so many pictures."""
-    columns = BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TextColumn("eta"), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda done: bar.update(task, completed=done)

@@ -20,7 +20,7 @@ from ...errors import UserError
 from ...training.checkpoint import sweep, write_text
 from ..enlarging.method import Advance
 from ..enlarging.video import FILMS
-from .photo import WRITTEN
+from .photo import WRITTEN, check_output
 from .reels import is_film
 
 
@@ -39,10 +39,7 @@ def over_folder(source: Path, target: Path, job: Job) -> Path:
 
     What can't be read is listed in skipped.csv. Raises UserError if nothing can, or if the target holds other results.
     """
-    if target.exists() and not target.is_dir():
-        raise UserError(f"--out {target} is a file; pictures of a folder go into a folder")
-    if target.exists() and target.samefile(source):
-        raise UserError(f"--out {target} is the folder itself; give another")
+    check_apart(source, target)
     inside = target.resolve()
     found = {
         name: path
@@ -56,23 +53,67 @@ def over_folder(source: Path, target: Path, job: Job) -> Path:
     todo = {n: p for n, p in sorted(found.items()) if not _done(p, target / named(p, n))}
     if len(todo) < len(found):
         job.console.print(f"{len(found) - len(todo)} of {len(found)} are there already", markup=False)
+    skipped = each(todo, lambda name, path, advance: job.do(path, target / named(path, name), advance), job.console)
+    note_skipped(skipped, len(found), source, target, job.console)
+    return target
+
+
+def check_apart(source: Path, target: Path) -> None:
+    """Raises UserError unless results of a folder go into another folder."""
+    if target.exists() and not target.is_dir():
+        raise UserError(f"--out {target} is a file; pictures of a folder go into a folder")
+    if target.exists() and target.samefile(source):
+        raise UserError(f"--out {target} is the folder itself; give another")
+
+
+def each(files: Mapping[str, Path], do: Callable[[str, Path, Advance], None], console: Console) -> list[Skipped]:
+    """Do something to files by name, under a progress bar; those that can't be read (BrokenError), and why."""
     skipped = []
-    with bar(job.console, len(todo)) as advance:
-        for k, (name, path) in enumerate(todo.items()):
+    with bar(console, len(files)) as advance:
+        for k, (name, path) in enumerate(files.items()):
 
             def partly(share: float, before: int = k) -> None:
                 advance(before + share)
 
             try:
-                job.do(path, target / named(path, name), partly)
+                do(name, path, partly)
             except BrokenError as e:
                 skipped.append(Skipped(plain(name), plain(str(e))))
-    _list(skipped, target / "skipped.csv")
-    if skipped and len(skipped) == len(found):
-        raise UserError(f"no picture in {source} can be read; {skipped[0].name}: {skipped[0].reason}")
-    if skipped:
-        job.console.print(f"{len(skipped)} skipped: see {target / 'skipped.csv'}", markup=False)
-    return target
+    return skipped
+
+
+def note_skipped(
+    skipped: list[Skipped], total: int, source: Path, target: Path, console: Console, done: str = "read"
+) -> None:
+    """List what was skipped in the target's skipped.csv, and say so. Raises UserError if nothing could be `done`."""
+    path = target / "skipped.csv"
+    path.unlink(missing_ok=True)
+    if not skipped:
+        return
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as f:
+        csv.writer(f).writerows([Skipped._fields, *skipped])
+    if len(skipped) == total:
+        raise UserError(f"no picture in {source} can be {done}; {skipped[0].name}: {skipped[0].reason}")
+    console.print(f"{len(skipped)} skipped: see {path}", markup=False)
+
+
+def target_of(source: Path, out: Path | None, ending: str, verb: str) -> Path:
+    """Where the result of one file goes, here with an ending if not said. Raises UserError if it can't be written."""
+    if out is None:
+        return Path(named(source, f"{source.stem}-{ending}{source.suffix}"))
+    film = is_film(source)
+    if out.is_dir() and not (film and (out / f"{verb}.json").exists()):
+        out = out / named(source, source.name)
+    if out.exists() and out.samefile(source):
+        raise UserError(f"--out {out} is the {'film' if film else 'picture'} itself; give another name")
+    kind = out.suffix.lower()
+    still = kind in WRITTEN and source.suffix.lower() not in EXTENSIONS  # of a moving picture: its first frame
+    if film and not still:
+        if kind not in (*FILMS, ".gif") and (kind or out.is_file()):
+            raise UserError(f"{out}: films are written as {', '.join(FILMS)}, .gif, or a folder of frames")
+    else:
+        check_output(out, 1, 1)
+    return out
 
 
 def agree(target: Path, job: Job) -> None:
@@ -107,11 +148,3 @@ def bar(console: Console, total: int) -> Iterator[Callable[[float], None]]:
 def _done(source: Path, target: Path) -> bool:
     """Whether a result is there and not older than its source."""
     return target.exists() and target.stat().st_mtime >= source.stat().st_mtime
-
-
-def _list(skipped: list[Skipped], path: Path) -> None:
-    if not skipped:
-        path.unlink(missing_ok=True)
-        return
-    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as f:
-        csv.writer(f).writerows([Skipped._fields, *skipped])
