@@ -22,8 +22,9 @@ from .editing.codes import flat, lift, numbered, only_layers, render
 from .editing.directions import Directions, at_space, read_directions
 from .editing.finding import find
 from .editing.told import WORLDS, read, told, world_reader
-from .invert import Advance, Inversion, invert
+from .invert import Inversion, invert
 from .model import Model
+from .progress import Advance
 
 Source = str | Path | int | Inversion  # a picture's file, a saved inversion, the number of a sample
 

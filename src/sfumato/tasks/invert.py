@@ -22,8 +22,9 @@ from ..networks.editing.spaces import Code, check_space, fresh_noise, lift, part
 from ..objectives.inversion import feature_distance, masked_mse, noise_correlation, psnr_of, ramp
 from ..system import Batch
 from ..training import checkpoint
-from .editing.fitted import Advance, check_pictures, frozen
+from .editing.fitted import check_pictures, frozen
 from .model import Model
+from .progress import Advance
 
 METHODS = ("hybrid", "optimise", "encoder")
 CHUNK = 8  # pictures that are inverted at a time

@@ -15,15 +15,15 @@ from ..data.source import plain
 from ..errors import UserError
 from ..networks.pretrained.weights import digest
 from ..training.machine import choose_device, choose_threads, keep_memory
-from .enlarging.method import Advance
 from .enlarging.tiles import Box
-from .enlarging.video import enlarge_film
-from .files.jobs import Job, agree, bar, over_folder, target_of
+from .files.films import remake_film
+from .files.jobs import Job, agree, over_folder, target_of
 from .files.photo import WRITTEN, Photo, as_floats, as_numbers, check_output, read_photo, write_photo
 from .files.reels import is_film, reel
 from .painting.restyle import Painter, read_regions
 from .painting.steady import Steady
 from .painting.styles import choose_stylist, parse
+from .progress import Advance, bar
 
 EVERY = 2.0  # seconds between pictures on the way
 
@@ -142,7 +142,7 @@ class _Work:
             kept = mix(as_floats(photo.colour, box), as_floats(done.colour, box))
             return replace(done, colour=as_numbers(kept, done.colour.dtype))
 
-        self._note(source, *enlarge_film(source, reel(source), target, painted, parts, advance))
+        self._note(source, *remake_film(source, reel(source), target, painted, parts, advance))
         if parts != target:
             shutil.rmtree(parts)
 

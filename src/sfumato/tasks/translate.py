@@ -24,13 +24,14 @@ from ..networks.reach import reach
 from ..training.checkpoint import sweep
 from ..training.machine import choose_device, choose_threads, keep_memory
 from .enlarging.enlarge import enlarge
-from .enlarging.method import Advance, Method
+from .enlarging.method import Method
 from .enlarging.tiles import free_memory
-from .files.jobs import bar, check_apart, each, note_skipped
+from .files.jobs import check_apart, each, note_skipped
 from .files.photo import WRITTEN, Photo, as_numbers, check_output, read_photo, write_photo
 from .model import load
 from .painting.drawn import Mapped, map_files, mapped
 from .painting.looks import Looks
+from .progress import Advance, bar
 
 PROBE = 256  # side of the picture that memory is estimated from, pixels
 OVERLAP = 64  # pixels that parts of a picture see around them, where it does not fit into memory as a whole

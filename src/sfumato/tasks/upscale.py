@@ -11,11 +11,12 @@ from ..data.decode import BrokenError
 from ..data.source import plain
 from ..errors import UserError
 from .enlarging.enlarge import enlarge, tiling
-from .enlarging.method import Advance, Method, choose_method
-from .enlarging.video import enlarge_film
-from .files.jobs import Job, agree, bar, over_folder, target_of
+from .enlarging.method import Method, choose_method
+from .files.films import remake_film
+from .files.jobs import Job, agree, over_folder, target_of
 from .files.photo import WRITTEN, Photo, check_output, read_photo, write_photo
 from .files.reels import is_film, reel
+from .progress import Advance, bar
 
 LARGEST = 64  # times, the most that is asked for
 
@@ -102,7 +103,7 @@ class _Work:
         parts = target.with_name(f"{target.name}.parts") if target.suffix else target
         about, stamp = reel(source), source.stat()
         agree(parts, self.job(film=[source.name, stamp.st_size, stamp.st_mtime_ns]))
-        self._note(source, *enlarge_film(source, about, target, self._enlarge, parts, advance))
+        self._note(source, *remake_film(source, about, target, self._enlarge, parts, advance))
         if parts != target:
             shutil.rmtree(parts)
 

@@ -21,11 +21,11 @@ from ...data.pictures import to_bytes
 from ...errors import UserError
 from ...networks.stylegan.latents import StyleSpaces
 from ..edit import Source, begin, change_of
-from ..enlarging.video import FILMS, _coded, _write_gif
+from ..files.films import FILMS, code_film, write_gif
 from ..files.photo import Photo, write_photo
 from ..files.reels import Reel, Shot
-from ..invert import Advance
 from ..model import Model
+from ..progress import Advance
 from .codes import lift, only_layers, render
 from .directions import Directions
 
@@ -110,10 +110,10 @@ def write_clip(batches: Iterator[Tensor], target: Path, rate: int) -> None:
             for k, photo in enumerate(photos):
                 paths.append(Path(folder) / f"{k:06}.png")
                 write_photo(photo, paths[-1])
-            _write_gif(paths, list(range(len(paths))), about, target)
+            write_gif(paths, list(range(len(paths))), about, target)
         else:
             shots = (Shot(k, partial(replace, photo)) for k, photo in enumerate(photos))
-            _coded(Path("clip.gif"), target, about, shots, Path(folder))  # a source without sound
+            code_film(Path("clip.gif"), target, about, shots, Path(folder))  # a source without sound
 
 
 def _enlarged(pixels: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Systems that learn a few pictures in memory, of a generator that stays as it is."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,8 +15,7 @@ from ...errors import UserError
 from ...system import Batch
 from ...training.loop import Budget, begin, train
 from ..model import Model
-
-Advance = Callable[[float], None]  # is told what share is done
+from ..progress import Advance
 
 
 def fit(

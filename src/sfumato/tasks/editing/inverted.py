@@ -17,7 +17,7 @@ from ...networks.stylegan.latents import StyleSpaces
 from ...objectives.inversion import masked_mse, psnr_of
 from ..invert import Inversion, invert
 from ..model import Model, load
-from .fitted import Advance
+from ..progress import Advance
 from .regions import compose, inpaint
 
 

@@ -17,7 +17,8 @@ from ...networks.editing.spaces import parts
 from ...networks.stylegan.latents import StyleSpaces
 from ..invert import Inversion, invert
 from ..model import Model
-from .fitted import Advance, binary, check_pictures, fit
+from ..progress import Advance
+from .fitted import binary, check_pictures, fit
 
 
 @dataclass(frozen=True)

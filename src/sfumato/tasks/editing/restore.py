@@ -9,7 +9,8 @@ from torch import Tensor
 from ...errors import UserError, nearest
 from ...networks.editing.damage import DAMAGES, damaged
 from ..model import Model
-from .fitted import Advance, binary, fit
+from ..progress import Advance
+from .fitted import binary, fit
 
 METHODS = ("mgan-prior", "dgp")
 

@@ -13,7 +13,8 @@ from ...errors import UserError
 from ...networks.pretrained.base import grey
 from ...resample import imresize
 from ..files.photo import Photo, as_floats, as_numbers, spread
-from .method import Advance, Method
+from ..progress import Advance
+from .method import Method
 from .tiles import Box, Held, Layer, Networked, Resampled, free_memory, ramp, tiles
 
 TILE = 512  # pixels of a tile's side, of what the last network reads, at most

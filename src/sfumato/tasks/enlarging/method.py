@@ -21,8 +21,8 @@ from ...networks.reach import reach
 from ...resample import Kernel
 from ...training.machine import PRECISIONS, choose_device, choose_precision, choose_threads, keep_memory
 from ..model import load
+from ..progress import Advance
 
-Advance = Callable[[float], None]  # is told what share is done
 LIKE = ("photo", "sharp", "blend=0.3", "zero-shot", "zero-shot=blind", "zero-shot=FILE.mat", *get_args(Kernel))
 BY_WINOGRAD = ("AVX2",)  # processors where it pays; a rule and no probe, so that a result is the same the next time
 FAITHFUL = 40.0  # dB of a sample picture in another precision against float32; below it float32 is used

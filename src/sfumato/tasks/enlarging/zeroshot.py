@@ -1,6 +1,6 @@
 """Enlarge one picture by what it teaches about itself: no training set, no weights, and any blur kernel."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,11 +17,11 @@ from ...networks.superres.internal import at_turn
 from ...networks.superres.kernels import centred
 from ...system import Batch, Recipe
 from ...training.loop import Budget, begin, train
+from ..progress import Advance
 
 LEAST_RATE = 9e-3  # of the first: less, and the network of the paper has learned what it can
 LARGEST_KERNEL = 64  # pixels a side
 GAMES = 3  # for a kernel, at most
-Advance = Callable[[float], None]
 
 
 def zero_shot(

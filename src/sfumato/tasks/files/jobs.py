@@ -2,14 +2,12 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from ...data.decode import BrokenError
 from ...data.folder import walk
@@ -18,8 +16,8 @@ from ...data.prepare import Skipped
 from ...data.source import is_picture, plain
 from ...errors import UserError
 from ...training.checkpoint import sweep, write_text
-from ..enlarging.method import Advance
-from ..enlarging.video import FILMS
+from ..progress import Advance, bar
+from .films import FILMS
 from .photo import WRITTEN, check_output
 from .reels import is_film
 
@@ -134,15 +132,6 @@ def named(source: Path, name: str) -> str:
     film = is_film(source)
     kept = (*FILMS, ".gif") if film else tuple(WRITTEN)
     return name if Path(name).suffix.lower() in kept else f"{name}{'.mp4' if film else '.png'}"
-
-
-@contextmanager
-def bar(console: Console, total: int) -> Iterator[Callable[[float], None]]:
-    """A progress bar on a terminal; what moves it to so many files."""
-    columns = BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TextColumn("eta"), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
-        task = shown.add_task("", total=total)
-        yield lambda done: shown.update(task, completed=done)
 
 
 def _done(source: Path, target: Path) -> bool:

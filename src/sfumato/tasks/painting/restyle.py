@@ -13,9 +13,10 @@ from ...errors import UserError
 from ...objectives.colour import luma, with_chroma
 from ...resample import imresize
 from ..enlarging.enlarge import enlarge
-from ..enlarging.method import Advance, Method
+from ..enlarging.method import Method
 from ..enlarging.tiles import Box
 from ..files.photo import Photo, as_floats, as_numbers, on_white, read_photo, spread
+from ..progress import Advance
 from .stylist import Stylist
 
 LEAST = 32  # pixels of the smaller side that can be painted

@@ -1,4 +1,4 @@
-"""Films enlarged frame by frame, in parts that are kept until the last is done, so that a stopped command goes on."""
+"""Films made anew frame by frame, in parts that are kept until the last is done, so that a stopped command goes on."""
 
 import csv
 import heapq
@@ -17,9 +17,9 @@ from ...data.layouts.films import _film as film
 from ...data.layouts.films import _pyav
 from ...errors import UserError
 from ...training.checkpoint import sweep
-from ..files.photo import Photo, new_file, on_white, read_photo, write_photo
-from ..files.reels import MOVING, Reel, Shot, shots
-from .method import Advance
+from ..progress import Advance
+from .photo import Photo, new_file, on_white, read_photo, write_photo
+from .reels import MOVING, Reel, Shot, shots
 
 FILMS = {".mp4": "mp4", ".mkv": "matroska"}  # how files of these names are written
 PART = 32  # frames that are coded at a time
@@ -28,26 +28,26 @@ CODERS = {  # the first that is there
     "libx264": {"crf": "16", "preset": "medium"},
     "mpeg4": {"qmin": "2", "qmax": "4"},
 }
-Enlarge = Callable[[Photo, Advance], Photo]
+Remake = Callable[[Photo, Advance], Photo]
 
 
-def enlarge_film(source: Path, about: Reel, target: Path, enlarge: Enlarge, parts: Path, advance: Advance) -> list[str]:
-    """A film enlarged frame by frame; `target`'s name says whether to a film, a .gif or a folder of frames.
+def remake_film(source: Path, about: Reel, target: Path, remake: Remake, parts: Path, advance: Advance) -> list[str]:
+    """A film with every frame made anew; `target`'s name says whether to a film, a .gif or a folder of frames.
 
     `parts` is a folder of this film's own, where what is done is kept until all is; for frames it is `target`.
     Returned is what could not be kept. Raises BrokenError if the film can't be read to its end, and UserError.
     """
     sweep(parts)
-    done = (Shot(shot.at, _counted(shot, k, about.count, enlarge, advance)) for k, shot in enumerate(shots(source)))
+    done = (Shot(shot.at, _counted(shot, k, about.count, remake, advance)) for k, shot in enumerate(shots(source)))
     if target.suffix.lower() in FILMS:
-        return _coded(source, target, about, done, parts)
+        return code_film(source, target, about, done, parts)
     times = []
     for k, shot in enumerate(done):
         times.append(shot.at)
         if not (path := parts / _frame_name(k)).exists():
             write_photo(shot.read(), path)
     if target.suffix.lower() == ".gif":
-        _write_gif([parts / _frame_name(k) for k in range(len(times))], times, about, target)
+        write_gif([parts / _frame_name(k) for k in range(len(times))], times, about, target)
     else:
         rows = [(_frame_name(k), f"{float(at * about.unit):.6f}") for k, at in enumerate(times)]
         with (parts / "frames.csv").open("w", newline="", encoding="utf-8") as f:
@@ -55,16 +55,16 @@ def enlarge_film(source: Path, about: Reel, target: Path, enlarge: Enlarge, part
     return [] if source.suffix.lower() in MOVING else _unheard(source)
 
 
-def _counted(shot: Shot, k: int, count: int, enlarge: Enlarge, advance: Advance) -> Callable[[], Photo]:
-    """What enlarges frame k of so many."""
-    return lambda: enlarge(shot.read(), lambda share: advance(min(1.0, (k + share) / count) if count else 0.0))
+def _counted(shot: Shot, k: int, count: int, remake: Remake, advance: Advance) -> Callable[[], Photo]:
+    """What makes anew frame k of so many."""
+    return lambda: remake(shot.read(), lambda share: advance(min(1.0, (k + share) / count) if count else 0.0))
 
 
 def _frame_name(k: int) -> str:
     return f"{k:06}.png"
 
 
-def _coded(source: Path, target: Path, about: Reel, done: Iterable[Shot], parts: Path) -> list[str]:
+def code_film(source: Path, target: Path, about: Reel, done: Iterable[Shot], parts: Path) -> list[str]:
     """Parts of some frames, each whole or absent and coded on its own, then all of them and the sound in one file.
 
     A part is a NUT file, which keeps the time of every frame exactly.
@@ -188,7 +188,7 @@ def _unheard(source: Path) -> list[str]:
         return ["its sound is left out"] if container.streams.audio else []
 
 
-def _write_gif(paths: list[Path], times: list[int], about: Reel, target: Path) -> None:
+def write_gif(paths: list[Path], times: list[int], about: Reel, target: Path) -> None:
     """Frames as a GIF that is repeated for ever; its clock counts hundredths of a second."""
     end = about.end if about.end is not None and about.end > times[-1] else 2 * times[-1] - times[-2 % len(times)]
     clock = [round(at * about.unit * 100) for at in (*times, end)]

@@ -19,7 +19,7 @@ from command import execute
 from sfumato.data.decode import BrokenError
 from sfumato.errors import UserError
 from sfumato.tasks import upscale as verb
-from sfumato.tasks.enlarging import video as page
+from sfumato.tasks.files import films as page
 from sfumato.tasks.files.reels import Shot, is_film, reel, shots
 
 av = pytest.importorskip("av", reason="films need PyAV")
@@ -224,8 +224,8 @@ def test_a_killed_command_goes_on(tmp_path, walk):
     """SIGKILL between two frames; the same command in a new process ends as one that nobody killed."""
     code = (
         "import os, signal, sys, sfumato\n"
-        "from sfumato.tasks import upscale as verb\nfrom sfumato.tasks.enlarging import video\n"
-        "video.PART, enlarge, done = 2, verb.enlarge, []\n"
+        "from sfumato.tasks import upscale as verb\nfrom sfumato.tasks.files import films\n"
+        "films.PART, enlarge, done = 2, verb.enlarge, []\n"
         "def dying(*given, **options):\n"
         "    done.append(1)\n"
         "    return os.kill(os.getpid(), signal.SIGKILL) if len(done) > 4 else enlarge(*given, **options)\n"
