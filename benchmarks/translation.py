@@ -180,7 +180,7 @@ def read(images: Tensor, semantic: Tensor) -> tuple[float, float]:
 
 
 MAPS: dict[str, tuple[str, dict[str, object]]] = {
-    "pix2pix": ("pix2pix", {"view": "paired-map"}),
+    "pix2pix": ("pix2pix", {"view": "paired-map", "steps": 1_500}),  # as many as the others
     "pix2pixhd": ("pix2pixhd", {}),
     "pix2pixhd-no-objects": ("pix2pixhd", {"objects": False}),
     "spade": ("spade", {}),

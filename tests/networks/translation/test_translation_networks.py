@@ -283,10 +283,11 @@ def test_well_separated_clusters_are_found():
     centres = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
     which = torch.tensor([0] * 20 + [1] * 60 + [2] * 40)
     points = centres[which] + 0.1 * torch.randn(120, 2)
-    found = k_means(points, 3)
+    found, count = k_means(points, 3)
     torch.testing.assert_close(found, centres[[1, 2, 0]], atol=0.1, rtol=0)
-    assert len(k_means(points[:2], 5)) == 2 and torch.equal(k_means(points, 3), found)
-    assert k_means(torch.ones(9, 2), 4).isfinite().all()
+    assert count.tolist() == [60, 40, 20]
+    assert len(k_means(points[:2], 5)[0]) == 2 and torch.equal(k_means(points, 3)[0], found)
+    assert k_means(torch.ones(9, 2), 4)[0].isfinite().all()
 
 
 def test_a_menu_of_styles_by_class_and_object():
@@ -294,16 +295,26 @@ def test_a_menu_of_styles_by_class_and_object():
     points = torch.tensor([[0.0, 0.0]] * 3 + [[5.0, 5.0]] * 2 + [[1.0, 2.0]])
     menu.fit([(points[:4], torch.tensor([2, 2, 2, 2])), (points[4:], torch.tensor([2, 0]))])
     assert menu.held.tolist() == [1, 0, 2] and menu.styles[2].tolist() == [[0.0, 0.0], [5.0, 5.0]]
-    none = torch.zeros(1, 3, dtype=torch.long)
-    plain = menu(SEMANTIC, INSTANCE, none, {})
+    plain = menu(SEMANTIC, INSTANCE)
     assert plain[0, :, 1, 1].tolist() == [0, 0] and plain[0, :, 0, 0].tolist() == [1, 2]
     assert plain[0, :, 2, 0].tolist() == [0, 0], "nothing is known of an unknown place"
-    one = menu(SEMANTIC, INSTANCE, none, {(2, 9): 1})
+    one = menu(SEMANTIC, INSTANCE, {(2, 9): 1})
     changed = (one != plain).any(1)
     assert torch.equal(changed, INSTANCE == 9) and one[0, :, 1, 2].tolist() == [5, 5]
-    assert torch.equal((menu(SEMANTIC, INSTANCE, none, {(2, 0): 1}) != plain).any(1), SEMANTIC == 2)
-    both = menu(SEMANTIC, INSTANCE, none, {(2, 9): 0, (2, 0): 1})
+    assert torch.equal((menu(SEMANTIC, INSTANCE, {(2, 0): 1}) != plain).any(1), SEMANTIC == 2)
+    both = menu(SEMANTIC, INSTANCE, {(2, 9): 0, (2, 0): 1})
     assert torch.equal((both != plain).any(1), INSTANCE == 7), "what is said of an object counts more than of its class"
+
+
+def test_styles_are_drawn_as_often_as_they_were_seen():
+    menu = Menu(2, 3, 1)
+    menu.fit([(torch.tensor([[0.0]] * 6 + [[9.0]] * 3 + [[4.0]]), torch.tensor([1] * 9 + [0]))])
+    chance = torch.rand(2_000, 2)
+    many = torch.ones(2_000, 1, 1, dtype=torch.long)
+    found = menu(many, 0 * many, chance=chance)
+    assert set(found.flatten().tolist()) == {0.0, 9.0} and abs((found == 0).float().mean() - 6 / 9) < 0.04
+    several = menu(many[:1].expand(1, 1, 9), torch.arange(1, 10).view(1, 1, 9), chance=chance[:1])
+    assert 5 <= (several == 0).sum() <= 7, "nine objects of a picture come near the shares"
 
 
 def test_a_menu_notes_the_mean_of_each_class_until_it_is_fitted():

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from ...errors import UserError
 
 UNKNOWN = 255  # of classes: nobody said what this is; 0 of objects: there is none
+GOLDEN = (5**0.5 - 1) / 2
+Chosen = Mapping[tuple[int, int], int]  # the styles of classes, (class, 0), and of single objects, (class, object)
+USUAL: Chosen = {}
 
 
 def one_hot(semantic: Tensor, classes: int) -> Tensor:
@@ -70,8 +73,8 @@ def described(features: Tensor, semantic: Tensor, region: Tensor) -> tuple[Tenso
     return means(features, region), means(semantic[:, None], region)[:, 0].round().long()
 
 
-def k_means(points: Tensor, k: int, seed: int = 0, rounds: int = 30) -> Tensor:
-    """Centres of k clusters, the largest cluster first: (n, d) -> (min(k, n), d).
+def k_means(points: Tensor, k: int, seed: int = 0, rounds: int = 30) -> tuple[Tensor, Tensor]:
+    """Centres of k clusters and how many points each has, the largest first: (n, d) -> (m, d), (m,), m = min(k, n).
 
     Lloyd's algorithm from the seeds of k-means++ (Arthur & Vassilvitskii, 2007).
     """
@@ -85,17 +88,20 @@ def k_means(points: Tensor, k: int, seed: int = 0, rounds: int = 30) -> Tensor:
         count = torch.bincount(nearest, minlength=len(centres))
         total = torch.zeros_like(centres).index_add(0, nearest, points)
         centres = torch.where(count[:, None] > 0, total / count.clamp(min=1)[:, None], centres)
-    return centres[count.argsort(descending=True, stable=True)]
+    order = count.argsort(descending=True, stable=True)
+    return centres[order], count[order]
 
 
 class Menu(nn.Module):
     """The features of a few styles for each class: buffers, so that a checkpoint has them."""
 
     styles: Tensor
+    shares: Tensor  # of a class's objects, that have this style or one before it
     held: Tensor
 
     def __init__(self, classes: int, most: int, z: int) -> None:
         super().__init__()
+        self.register_buffer("shares", torch.ones(classes, most))
         self.register_buffer("styles", torch.zeros(classes, most, z))
         self.register_buffer("held", torch.zeros(classes, dtype=torch.int64))
 
@@ -122,21 +128,30 @@ class Menu(nn.Module):
         points, kinds = (torch.cat(parts) for parts in zip(*found, strict=True))
         for c in range(len(self.held)):
             if len(own := points[kinds == c]):
-                centres = k_means(own, self.styles.shape[1])
+                centres, sizes = k_means(own, self.styles.shape[1])
                 self.styles[c, : len(centres)] = centres
+                self.shares[c, : len(centres)] = sizes.cumsum(0) / len(own)
                 self.held[c] = len(centres)
 
     def forward(
-        self, semantic: Tensor, instance: Tensor, base: Tensor, chosen: Mapping[tuple[int, int], int]
+        self,
+        semantic: Tensor,
+        instance: Tensor,
+        chosen: Chosen = USUAL,
+        chance: Tensor | None = None,
     ) -> Tensor:
         """The features of every place: (b, h, w), (b, h, w) -> (b, z, h, w); 0 where nothing is known.
 
-        `base` (b, classes) numbers the style of each class, to which its objects add their numbers; `chosen` is the
-        style of some classes, (class, 0), and of single objects, (class, object).
+        What is not `chosen` has the most frequent style of its class or, with `chance` (b, classes), uniform in [0, 1),
+        one drawn as often as it was seen: objects of a class go on from its chance by the golden ratio, so that few of
+        them differ well.
         """
         known = semantic < len(self.held)
         kind = semantic.where(known, 0)
-        number = base.gather(1, kind.flatten(1)).view_as(kind) + instance * bool(base.any())
+        number = torch.zeros_like(kind)
+        if chance is not None:
+            drawn = (chance.gather(1, kind.flatten(1)).view(kind.shape) + GOLDEN * instance) % 1
+            number = (drawn[..., None] >= self.shares[kind]).sum(-1)
         for (c, thing), style in sorted(chosen.items()):
             number = number.where((kind != c) | (thing > 0) & (instance != thing), style)
         found = self.styles[kind, number % self.held.clamp(min=1)[kind]]

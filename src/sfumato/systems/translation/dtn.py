@@ -24,7 +24,7 @@ from ...networks.pretrained import Extractor, extractor
 from ...objectives.adversarial import wins
 from ...objectives.pixels import mse
 from ...objectives.translation import smoothness, ternary_d, ternary_g
-from ...system import Batch, Losses, Paper, Preset, Recipe, System
+from ...system import Batch, Late, Losses, Paper, Preset, Recipe, System, linear
 
 
 class DTN(System):
@@ -40,8 +40,10 @@ class DTN(System):
             dict(features="reader:faces", alpha=100.0, beta=1.0, gamma=0.05), dict(data="faces2emoji", size=64)
         ),
         "small": Preset(
-            dict(features="reader:faces", ch=16, ch_d=16, lr=5e-4, alpha=5.0, beta=15.0),
-            dict(data="faces", size=48, batch=16, steps=1_100, view="unpaired-ink"),
+            dict(features="reader:faces", ch=24, ch_d=16, lr=1e-3, alpha=3.0, beta=15.0, gamma=3e-4),
+            dict(
+                data="faces", size=48, batch=16, steps=2_500, view="unpaired-ink", ema=0.995, schedule=Late(linear, 0.5)
+            ),
         ),
         "tiny": Preset(
             dict(features="reader:faces", ch=2, ch_d=2, lr=1e-3),

@@ -37,7 +37,7 @@ class FUNIT(System):
     presets = {
         "paper": Preset(dict(classes=119)),
         "small": Preset(
-            dict(ch=8, z=16, mlp=64, halvings=2, ch_d=10, levels=3, lr=5e-4, penalty=1.0, reconstruction=1.0),
+            dict(ch=16, z=16, mlp=64, halvings=2, ch_d=16, levels=3, lr=5e-4, penalty=1.0, reconstruction=1.0),
             dict(data="shapes", size=32, batch=8, steps=2_000, view="few-shot-seen", ema=0.99),
         ),
         "tiny": Preset(

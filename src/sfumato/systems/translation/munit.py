@@ -28,7 +28,7 @@ from ...objectives.translation import domain_invariant, over_scales
 from ...system import Batch, Falls, Losses, Paper, Preset, Recipe, System
 
 WAYS = ("AtoB", "BtoA")
-SMALL = dict(ch=12, mlp=64, blocks=2, ch_d=16, layers=3, scales=2, lr=1e-3, cycle=10.0)
+SMALL = dict(ch=16, mlp=64, halvings=1, blocks=3, ch_d=16, layers=3, scales=2, lr=1e-3, cycle=10.0)
 
 
 class MUNIT(System):
@@ -44,7 +44,7 @@ class MUNIT(System):
     presets = {
         "paper": Preset(),
         "paper-streets": Preset(dict(perceptual=1.0, cycle=10.0, features="vgg19", seen="relu4_3")),
-        "small": Preset(SMALL, dict(data="scenes", size=32, batch=4, steps=1_500, view="unpaired-times")),
+        "small": Preset(SMALL, dict(data="scenes", size=32, batch=4, steps=2_000, view="unpaired-times")),
         "tiny": Preset(
             SMALL | dict(ch=4, mlp=8, blocks=1, ch_d=4, layers=2, lr=2e-3),
             dict(data="scenes", size=16, batch=4, steps=20, view="unpaired-times"),

@@ -11,7 +11,7 @@ first stage stay for the second; the authors reduce files and begin with new one
 have to be given: --features vgg19:SOURCE. The menu is fitted to the first 20,000 objects.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 import torch
@@ -21,13 +21,13 @@ from torch.optim import Adam, Optimizer
 
 from ...networks.pretrained.features import features
 from ...networks.translation.generators import CoarseToFine, ResnetGenerator, gaussian, halved, instance_norm
-from ...networks.translation.instances import Menu, averaged, described, outlined
+from ...networks.translation.instances import USUAL, Chosen, Menu, averaged, described, outlined
 from ...networks.translation.patch import PatchGAN, Pyramid
 from ...objectives.adversarial import least_squares_d, least_squares_g
 from ...objectives.translation import deep_heavy, layers_matched
 from ...system import Batch, Late, Losses, Paper, Preset, Recipe, System, linear
 
-SMALL = dict(legend=27, ch=24, blocks=3, halvings=2, local=1, scales=2, ch_d=16, layers=2, lr=8e-4, coarse=0.35)
+SMALL = dict(legend=27, ch=40, blocks=3, halvings=2, local=1, scales=2, ch_d=24, layers=2, lr=8e-4, coarse=0.35)
 
 
 class Pix2PixHD(System):
@@ -127,22 +127,21 @@ class Pix2PixHD(System):
         return int(self.menu.held[kind]) if self.E is not None else 0
 
     def translate(
-        self, semantic: Tensor, instance: Tensor, style: Mapping[tuple[int, int], int] = {}, base: Tensor | None = None
+        self, semantic: Tensor, instance: Tensor, style: Chosen = USUAL, chance: Tensor | None = None
     ) -> Tensor:
         """Maps painted: (b, h, w), (b, h, w) int64 -> (b, channels, h, w).
 
         `style` numbers the style of a class, (class, 0), or of an object, (class, object). The others have the most
-        frequent ones, or what `base` (b, legend) says, to which objects add their number.
+        frequent ones or, by `chance` (b, legend) in [0, 1), any, as often as they were seen.
         """
         instance = instance * self.objects
         told, _ = outlined(semantic, instance, self.legend)
         if self.E is not None:
-            base = semantic.new_zeros(len(semantic), self.legend) if base is None else base
-            told = torch.cat([told, self.menu(semantic, instance, base, style)], 1)
+            told = torch.cat([told, self.menu(semantic, instance, style, chance)], 1)
         if self.fine:
             return self.G(told)
         return F.interpolate(self.G.G1(halved(told)), semantic.shape[1:], mode="bilinear", antialias=True)
 
     def sample(self, given: Batch) -> Tensor:
         """Maps painted in styles drawn at random."""
-        return self.translate(given.semantic, given.instance, base=given.randint(1 << 16, self.legend))
+        return self.translate(given.semantic, given.instance, chance=given.rand(self.legend))
