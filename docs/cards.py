@@ -91,6 +91,8 @@ PAGES = {  # where what a system shows is recorded, if not in systems.json
     "feature-inversion": "style", "fast-style": "fast-style", "cin": "fast-style", "adain": "fast-style",
     "pix2pix": "translation", "cyclegan": "translation", "pix2pixhd": "translation", "spade": "translation",
     "crn": "translation",
+    "unit": "translation-domains", "munit": "translation-domains", "funit": "translation-domains",
+    "dtn": "translation-domains", "stacked-gan": "stacked-gan",
 }  # fmt: skip
 
 

@@ -237,9 +237,11 @@ INSTANCE = torch.tensor([[[0, 0, 0, 0], [0, 7, 9, 0], [0, 7, 9, 0]]])
 
 def test_edges_by_hand():
     expected = torch.tensor([[[0, 1, 1, 0], [1, 1, 1, 1], [1, 1, 1, 1]]]).float()
-    assert torch.equal(boundaries(regions(SEMANTIC, INSTANCE))[:, 0], expected)
+    assert torch.equal(boundaries(SEMANTIC, INSTANCE)[:, 0], expected)
     step = torch.tensor([[[3, 3, 3, 4], [3, 3, 3, 4], [3, 3, 3, 3]]])
-    assert torch.equal(boundaries(step)[0, 0], torch.tensor([[0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 0, 1]]).float())
+    assert torch.equal(
+        boundaries(step, step * 0)[0, 0], torch.tensor([[0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 0, 1]]).float()
+    )
 
 
 def test_touching_objects_are_told_apart_by_their_edge_alone():
@@ -258,6 +260,14 @@ def test_pictures_of_a_batch_share_no_region():
     assert both.unique().tolist() == list(range(10)) and not set(both[0].flatten().tolist()) & set(
         both[1].flatten().tolist()
     )
+
+
+def test_walls_and_roof_of_one_house_are_described_apart():
+    semantic, instance = torch.tensor([[[3, 9, 9, 1]]]), torch.tensor([[[4, 4, 4, 0]]])
+    assert boundaries(semantic, instance).flatten().tolist() == [0, 0, 1, 1]
+    region = regions(semantic, instance)
+    points, kinds = described(torch.tensor([[[[1.0, 2.0, 4.0, 8.0]]]]), semantic, region)
+    assert dict(zip(kinds.tolist(), points[:, 0].tolist(), strict=True)) == {3: 1.0, 9: 3.0, 1: 8.0}
 
 
 def test_average_pooling_by_hand():

@@ -28,20 +28,23 @@ def one_hot(semantic: Tensor, classes: int) -> Tensor:
 
 
 def regions(semantic: Tensor, instance: Tensor) -> Tensor:
-    """Each object's places have a number of their own, and so has what is left of each class in each picture.
+    """What each object shows of each class has a number of its own, and so has what is left of a class in each picture.
 
     (b, h, w), (b, h, w) -> (b, h, w), numbers from 0 without a gap over the whole batch.
     """
-    span = int(instance.max()) + UNKNOWN + 2
     picture = torch.arange(len(semantic), device=semantic.device).view(-1, 1, 1)
-    key = torch.where(instance > 0, instance + UNKNOWN + 1, semantic) + picture * span
+    key = semantic + (UNKNOWN + 1) * (instance + picture * (int(instance.max()) + 1))
     return torch.unique(key, return_inverse=True)[1]
 
 
-def boundaries(region: Tensor) -> Tensor:
-    """1 where one of four neighbours is of another region, else 0: (b, h, w) -> (b, 1, h, w) float32. Section 3.3."""
-    found = torch.zeros(region.shape, dtype=torch.bool, device=region.device)
-    right, below = region[:, :, 1:] != region[:, :, :-1], region[:, 1:] != region[:, :-1]
+def boundaries(semantic: Tensor, instance: Tensor) -> Tensor:
+    """1 where one of four neighbours is of another object, or class if neither is of one: (b, h, w) -> (b, 1, h, w).
+
+    Section 3.3.
+    """
+    number = torch.where(instance > 0, instance + UNKNOWN + 1, semantic)
+    found = torch.zeros(number.shape, dtype=torch.bool, device=number.device)
+    right, below = number[:, :, 1:] != number[:, :, :-1], number[:, 1:] != number[:, :-1]
     found[:, :, 1:] |= right
     found[:, :, :-1] |= right
     found[:, 1:] |= below
@@ -51,8 +54,8 @@ def boundaries(region: Tensor) -> Tensor:
 
 def outlined(semantic: Tensor, instance: Tensor, classes: int) -> tuple[Tensor, Tensor]:
     """What is painted by: planes of classes and edges, (b, classes + 1, h, w), and `regions` (b, h, w)."""
-    region = regions(semantic, instance)
-    return torch.cat([one_hot(semantic, classes), boundaries(region)], 1), region
+    planes = [one_hot(semantic, classes), boundaries(semantic, instance)]
+    return torch.cat(planes, 1), regions(semantic, instance)
 
 
 def means(features: Tensor, region: Tensor) -> Tensor:
