@@ -36,12 +36,12 @@ KODAK = sorted(DATA.glob("superres/kodak24/**/*.png"))
 SHOWN = -2, -10  # of them, that nothing learns from
 SQUEEZENET = DATA / "features/squeezenet1_1_keras_notop/squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5"
 SCALE, SQUARE = 2, 224  # of the enlargements; pixels a side of the pictures for testing
-PICTURES, VARIANCE = 12, 60.0  # that the camera took for the pools; its noise varies by less, of pixels in [0, 255]
-SYSTEMS: dict[str, tuple[str, str, dict[str, object]]] = {
-    "blind": ("realsr", "small", dict(scale=SCALE, patch=48)),
-    "bicubic alone": ("realsr", "small-bicubic", dict(scale=SCALE, patch=48)),
-    "restorer": ("decrappify", "small", {}),
-    "colourist": ("decrappify", "small-colour", {}),
+PICTURES, VARIANCE = 12, 160.0  # that the camera took for the pools; its noise varies by less, of pixels in [0, 255]
+SYSTEMS: dict[str, tuple[str, str, int, dict[str, object]]] = {  # the system, its preset, the side of pictures
+    "blind": ("realsr", "small", SIDE, dict(scale=SCALE, patch=48)),
+    "bicubic alone": ("realsr", "small-bicubic", SIDE, dict(scale=SCALE, patch=48)),
+    "restorer": ("decrappify", "small", SIDE // 2, {}),
+    "colourist": ("decrappify", "small-colour", SIDE // 2, {}),
 }
 LOSSES = {
     "low resolution": Crappifier(low=2),
@@ -54,7 +54,7 @@ Restore = Callable[[Tensor], Tensor]
 
 def trained(key: str, quick: bool) -> sfumato.Model:
     """A model from its finished run, trained on if it was begun, trained now if there is none."""
-    name, preset, options = SYSTEMS[key]
+    name, preset, side, options = SYSTEMS[key]
     folder = Path("runs/quick") if quick else RUNS
     run = folder / f"restoration-{name}-{preset}-0"
     if (run / "model.safetensors").exists():
@@ -65,19 +65,22 @@ def trained(key: str, quick: bool) -> sfumato.Model:
         options = options | dict(pools=str(gathered(folder, quick)))
     print(f"training {name}, preset {preset}", flush=True)
     return sfumato.train(
-        name, preset=preset, data=tiles(), size=SIDE, seed=0, out=run,
+        name, preset=preset, data=tiles(side), size=side, seed=0, out=run,
         steps=30 if quick else None, evaluate=False, quiet=True, threads=1, precision="float32", **options,
     )  # fmt: skip
 
 
-def tiles() -> Path:
-    """Squares of the photographs that are not to be shown."""
-    found, folder = cut(KODAK[0].parent.parent, RUNS / "kodak-tiles"), RUNS / "restoration-tiles"
+def tiles(side: int) -> Path:
+    """Squares of so many pixels of the photographs that are not to be shown."""
+    found, folder = cut(KODAK[0].parent.parent, RUNS / "kodak-tiles"), RUNS / f"restoration-tiles-{side}"
     folder.mkdir(exist_ok=True)
     held = [KODAK[k].stem for k in SHOWN]
     for path in found.glob("*.png"):
-        if path.name.split("-")[0] not in held and not (folder / path.name).exists():
-            (folder / path.name).hardlink_to(path)
+        if path.name.split("-")[0] not in held and not (folder / f"{path.stem}-0-0.png").exists():
+            for top in range(0, SIDE, side):
+                for left in range(0, SIDE, side):
+                    square = Image.open(path).crop((left, top, left + side, top + side))
+                    square.save(folder / f"{path.stem}-{top}-{left}.png")
     return folder
 
 
@@ -135,9 +138,9 @@ def blurs(n: int, generator: torch.Generator) -> Tensor:
 
 
 def photographed(image: Tensor, kernels: Tensor, noisy: bool, generator: torch.Generator) -> Tensor:
-    """Pictures by kernels of their own, and noise whose variance grows with the light, from 2 to 6 of 255."""
+    """Pictures by kernels of their own, and noise whose variance grows with the light, its deviation from 4 to 12."""
     low = shrink_each(image, kernels, SCALE)
-    spread = (4 + 32 * (low + 1) / 2).clamp(min=0).sqrt() / 127.5
+    spread = (16 + 128 * (low + 1) / 2).clamp(min=0).sqrt() / 127.5
     return as_bytes(low + noisy * spread * torch.randn(low.shape, generator=generator))
 
 
@@ -254,9 +257,9 @@ work: MINUTES. What is measured are the middles of the 19 pictures of Set5 and S
 
 PSNR, dB / distance of SqueezeNet's features, which is LPIPS without its learned weights / NIQE. Of the last two less is
 better. Both networks are the same and learned equally long. A camera was simulated: its blurs are discs and Gaussians,
-its noise grows with the light from a deviation of 2 to one of 6, of 255. RealSR's kernels and noise were gathered from
-PICTURES pictures that it took, by KernelGAN and from what is smooth, with no truth beside them; the pictures below have
-other blurs, drawn anew, and other noise.
+its noise grows with the light from a deviation of 4 to one of 12, of 255, as at night. RealSR's kernels and noise were
+gathered from PICTURES pictures that it took, by KernelGAN and from what is smooth, with no truth beside them; the
+pictures below have other blurs, drawn anew, and other noise.
 
 ENLARGED
 
