@@ -115,7 +115,7 @@ class Form:
         generator = torch.Generator().manual_seed(0)
         self.real = (torch.rand(batch, 3, size, size, generator=generator) * 2 - 1).contiguous(memory_format=layout)
         self.code = torch.randn(batch, system.z, generator=generator)
-        self.noise = [torch.randn(batch, 1, s, s, generator=generator) for s in system.G.noises]
+        self.noise = [torch.randn(batch, 1, *s, generator=generator) for s in system.G.noises]
         self.look = torch.randn(batch // 2, 3, size, size, generator=generator)
 
     def G(self, w: Tensor) -> Tensor:

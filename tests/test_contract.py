@@ -203,22 +203,23 @@ def test_is_documented_and_one_page(name):
     for a in init.args.args[1:]:
         assert a.annotation, f"{a.arg} has no type"
     fields = set(catalog.find(name).recipe.__dataclass_fields__)
-    assert catalog.hyperparameters(cls).keys() & fields <= {"size"}, "a flag would mean two things"
+    assert catalog.hyperparameters(cls).keys() & fields <= {"size", "aspect"}, "a flag would mean two things"
 
 
 ARROWS = {
     "systems": {"system", "networks", "objectives", "optim", "generators", "errors"},
     "generators": {"tasks.model", "catalog", "system", "errors"},
-    "networks": {"networks", "resample", "errors"},
+    "networks": {"networks", "aspect", "resample", "errors"},
     "objectives": {"objectives", "errors"},
     "training": {"training", "system", "errors"},
     "metrics": {"metrics", "networks.pretrained", "resample", "errors"},
-    "data": {"data", "system", "resample", "errors"},
+    "data": {"data", "system", "aspect", "resample", "errors"},
     "evaluation": {"metrics", "networks.pretrained", "system", "errors"},
     "catalog": {"systems", "system", "errors"},
     "cli": {"cli", "tasks", "catalog", "errors"},
     "formats": {"formats", "networks", "errors"},
     "resample": {"errors"},
+    "aspect": {"errors"},
 }
 
 

@@ -32,6 +32,8 @@ def open_generator(generator: str | System, size: int, channels: int) -> Any:
     from .tasks.model import load
 
     model = load(generator, device="cpu")
+    if model.oblong:
+        raise UserError(f"generator {generator} draws {model.facts.shown} pixels; this system works on squares alone")
     if (model.facts.size, model.facts.channels) != (size, channels):
         colours = "grey" if model.facts.channels == 1 else "colour"
         raise UserError(

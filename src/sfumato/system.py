@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from .aspect import SQUARE
 from .errors import UserError, nearest
 
 Losses = Mapping[str, Tensor | Mapping[str, Tensor]]  # player -> loss, or player -> {term: loss}
@@ -96,7 +97,8 @@ class Recipe:
     """How a system is trained, as far as the trainer is concerned. Every field is a flag of `sfumato train`."""
 
     data: str = "digits"  # a source: a folder, an archive, a built-in name
-    size: int = 32  # image side, pixels
+    size: int = 32  # shorter side of the images, pixels
+    aspect: str = SQUARE  # their shape, width:height
     batch: int = 64  # images an iteration, over all processes
     steps: int = 10_000  # iterations of `step`
     view: str = "image"  # the shape of a batch, a name in data/views
@@ -181,8 +183,8 @@ class System(nn.Module, ABC):
     """One generative system. Its parameters and buffers are its whole state; subclasses are final.
 
     The constructor's arguments are the hyperparameters, with the paper's values as defaults. Those that describe
-    the data are named `size` (image side), `channels` (1 or 3) and `classes`, and are filled from it.
-    Images are float32 (b, channels, size, size) in [-1, 1].
+    the data are named `size` (shorter side), `aspect` (shape, width:height), `channels` (1 or 3) and `classes`, and are
+    filled from it; who asks for a size and no aspect has squares. Images are float32 (b, channels, h, w) in [-1, 1].
     """
 
     paper: ClassVar[Paper]
@@ -203,7 +205,7 @@ class System(nn.Module, ABC):
 
     @abstractmethod
     def sample(self, given: Batch) -> Tensor:
-        """Images from everything in a batch but the image: (n, channels, size, size)."""
+        """Images from everything in a batch but the image: (n, channels, h, w)."""
 
     def start(self, batch: Batch) -> None:
         """Initialise what depends on the data, from the first batch."""
@@ -228,7 +230,7 @@ class Decodes(Protocol):
         """Codes as the system draws them: (n, z)."""
 
     def decode(self, code: Tensor) -> Tensor:
-        """Images of codes: (b, z) -> (b, channels, size, size)."""
+        """Images of codes: (b, z) -> (b, channels, h, w)."""
 
 
 @runtime_checkable
@@ -236,7 +238,7 @@ class Encodes(Protocol):
     """Systems that recover a code from an image."""
 
     def encode(self, image: Tensor) -> Tensor:
-        """Codes of images: (b, channels, size, size) -> (b, z)."""
+        """Codes of images: (b, channels, h, w) -> (b, z)."""
 
 
 @runtime_checkable
@@ -244,7 +246,7 @@ class Classifies(Protocol):
     """Systems that name the class of an image."""
 
     def classify(self, image: Tensor) -> Tensor:
-        """Log-probabilities of the classes: (b, channels, size, size) -> (b, classes)."""
+        """Log-probabilities of the classes: (b, channels, h, w) -> (b, classes)."""
 
 
 @runtime_checkable

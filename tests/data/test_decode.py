@@ -11,6 +11,7 @@ from samples import chunk, encoded, photo, png, raw_png
 from sfumato.data.decode import (
     ALPHA,
     DEEP,
+    ENLARGED,
     INKS,
     MOVING,
     OBLONG,
@@ -363,3 +364,50 @@ def test_random_damage_never_crashes_or_hangs(name):
             broken += bool(str(e))
         assert time.thread_time() - start < 2
     assert broken > 5
+
+
+def ramps(w, h, orientation=1):
+    """A picture whose red runs from left to right and green from top to bottom, as it is seen upright."""
+    y, x = np.mgrid[:h, :w]
+    pixels = np.stack([(x + 0.5) * 255 / w, (y + 0.5) * 255 / h, np.zeros((h, w))], -1).round().astype(np.uint8)
+    if orientation == 1:
+        return encoded(Image.fromarray(pixels))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encoded(Image.fromarray(pixels).transpose(Image.Transpose.ROTATE_90), exif=exif)  # 6 turns it back
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_the_largest_middle_part_of_the_shape_is_cropped(orientation):
+    wide = decode(ramps(120, 40, orientation), Fitting(32, aspect="3:2"))
+    assert wide.pixels.shape == (32, 48, 3) and wide.remarks & OBLONG
+    red, green = wide.pixels[..., 0].mean(0), wide.pixels[..., 1].mean(1)
+    assert red[0] == pytest.approx(255 / 4, abs=3) and red[-1] == pytest.approx(255 * 3 / 4, abs=3)  # 60 of 120 columns
+    assert green[0] < 8 and green[-1] > 247  # and all rows
+    high = decode(ramps(40, 120, orientation), Fitting(32, aspect="3:2")).pixels
+    assert high[..., 0].mean(0)[-1] > 247 and high[..., 1].mean(1)[0] == pytest.approx(255 * 0.39, abs=4)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_fit_stretches_to_the_shape_and_pad_fills_it(orientation):
+    data = ramps(40, 40, orientation)
+    stretched = decode(data, Fitting(32, fit="fit", aspect="2:3")).pixels
+    assert stretched.shape == (48, 32, 3) and stretched[0, 0, 0] < 8 and stretched[-1, -1, :2].min() > 247
+    padded = decode(data, Fitting(32, fit="pad", background=(0, 0, 255), aspect="2:3")).pixels
+    assert padded.shape == (48, 32, 3)
+    assert (padded[:8] == (0, 0, 255)).all() and (padded[-8:] == (0, 0, 255)).all() and (padded[8:-8, :, 2] == 0).all()
+
+
+def test_a_picture_of_the_shape_is_no_oblong_one():
+    for data, remarks in ((ramps(48, 32), 0), (ramps(48, 32, 6), TURNED), (ramps(32, 32), OBLONG)):
+        assert decode(data, Fitting(32, aspect="3:2")).remarks & ~ENLARGED == remarks
+    exact = np.asarray(Image.open(io.BytesIO(ramps(48, 32))))
+    assert np.array_equal(decode(ramps(48, 32), Fitting(32, channels=3, aspect="3:2")).pixels, exact)
+    assert np.array_equal(decode(exact, Fitting(32, channels=3, aspect="3:2")).pixels, exact)
+
+
+def test_large_photographs_lose_nothing_by_being_decoded_small():
+    whole = encoded(photo(1200, 500), "JPEG", quality=95)
+    small = encoded(photo(1200, 500), "PNG")
+    got, want = (decode(data, Fitting(40, fit="crop", aspect="2:1")).pixels.astype(int) for data in (whole, small))
+    assert got.shape == (40, 80, 3) and np.abs(got - want).mean() < 3

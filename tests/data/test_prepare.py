@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import json
 import os
 import threading
@@ -11,7 +12,7 @@ from samples import encoded, photo, png, tar, zipped
 
 from sfumato.data import cache, room
 from sfumato.data import prepare as prepare_module
-from sfumato.data.decode import Fitting
+from sfumato.data.decode import VERSION, Fitting
 from sfumato.data.folder import Folder
 from sfumato.data.prepare import prepare, write_skipped
 from sfumato.data.truth import Unknown
@@ -359,3 +360,44 @@ def test_digits():
     small = prepare("digits", size=8)
     with np.load(Path(cache.__file__).parent / "builtin/digits.npz") as file:
         assert np.array_equal(small.images[..., 0], np.rint(file["images"][~file["test"]] * 255.0 / 16))
+
+
+@pytest.mark.parametrize(("aspect", "shape"), [("3:2", (16, 24)), ("2:3", (24, 16))])
+def test_pictures_of_another_shape_and_their_cache(tmp_path, aspect, shape):
+    folder = flat(tmp_path / f"wide{shape[0]}", 5)
+    (folder / "colour.png").write_bytes(png(90, 40))
+    got = prepare(folder, size=16, aspect=aspect)
+    assert got.images.shape == (6, *shape, 3) and got.sides == shape and got.size == 16
+    assert f"6 pictures of wide{shape[0]}, {shape[1]}×{shape[0]}, colour" in got.notes
+    assert f"6 of another shape, cropped to the centre {aspect}" in got.notes
+    before = cached()
+    again = prepare(folder, size=16, aspect=aspect)
+    assert cached() == before and np.array_equal(again.images, got.images) and again.fingerprint == got.fingerprint
+    assert prepare(folder, size=16).fingerprint != got.fingerprint and len(cached()) == len(before) + 1
+
+
+def test_grey_pictures_of_another_shape_become_colour_when_one_has_some(tmp_path):
+    folder = tmp_path / "late"
+    folder.mkdir()
+    for i in range(3):
+        (folder / f"{i}.png").write_bytes(encoded(photo(48, 32, i, "L")))
+    grey = prepare(folder, size=16, aspect="3:2").images
+    (folder / "z.png").write_bytes(png(48, 32))
+    assert np.array_equal(prepare(folder, size=16, aspect="3:2").images[:3], np.repeat(grey, 3, axis=-1))
+
+
+def test_squares_have_the_cache_that_they_always_had(tmp_path):
+    folder = flat(tmp_path / "square", 2)
+    source = Folder(folder.name, "folder", path=folder)
+    known = json.dumps([
+        "folder", source.stamp(), {"size": 8, "channels": None, "fit": "crop", "background": [255, 255, 255]}, VERSION,
+    ])  # fmt: skip
+    name = hashlib.blake2b(known.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+    prepare(folder, size=8, aspect="2:2")
+    assert f"{name}.pictures" in cached()
+
+
+@pytest.mark.parametrize("world", ["digits", "shapes", "scenes", "faces"])
+def test_built_in_pictures_are_squares(world):
+    with pytest.raises(UserError, match=f"{world}, built in, are squares: leave out --aspect 3:2"):
+        prepare(world, size=16, aspect="3:2")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Seed, app
+from .options import Aspect, Fit, Seed, app
 
 
 @app.command("list")
@@ -33,16 +33,17 @@ def data(
     view: Annotated[
         str, typer.Option(help="With what else that is known of them: caption, maps, depth, clips, people …")
     ] = "image",
-    size: Annotated[int, typer.Option(help="Image side, pixels.")] = 64,
+    size: Annotated[int, typer.Option(help="Shorter side of the pictures, pixels.")] = 64,
+    aspect: Aspect = None,
     n: Annotated[int | None, typer.Option("--n", help="How many are drawn.")] = None,
     seed: Seed = 0,
-    fit: Annotated[str, typer.Option(help="How pictures become square: crop, fit (distort) or pad.")] = "crop",
+    fit: Fit = "crop",
     labels: Annotated[Path | None, typer.Option(help="A csv or json file of names and labels.")] = None,
 ) -> None:
     """Say what is in a source of pictures, and what of it is broken and why."""
     from ..tasks.data import inspect
 
-    inspect(source, show=show, view=view, size=size, n=n, seed=seed, fit=fit, labels=labels)
+    inspect(source, show=show, view=view, size=size, aspect=aspect or "1:1", n=n, seed=seed, fit=fit, labels=labels)
 
 
 @app.command()

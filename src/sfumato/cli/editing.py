@@ -47,7 +47,7 @@ def invert(
 
     Writes two files: the picture beside its reconstruction (.png), and the code (.safetensors), which `edit` and Python
     (sfumato.tasks.invert.Inversion.load) read. Generators without styles, like dcgan, have the space z alone. A picture
-    of another size is cut to its middle square and resized.
+    of another size is cut to its middle and resized.
     """
     from ..tasks.editing.inverted import invert_file
 

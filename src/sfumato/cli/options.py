@@ -21,7 +21,12 @@ Data = Annotated[
     str | None,
     typer.Option(help="Folder, zip, tar, MNIST or CIFAR files, or built-in: digits, shapes, scenes, faces."),
 ]
-Size = Annotated[int | None, typer.Option(help="Image side, pixels.")]
+Size = Annotated[int | None, typer.Option(help="Shorter side of the pictures, pixels.")]
+Aspect = Annotated[
+    str | None,
+    typer.Option(help="Their shape, width:height: 3:2 with --size 64 is 96 wide and 64 high; squares if not given."),
+]
+Fit = Annotated[str, typer.Option(help="How pictures get their shape: crop to the middle, fit (distort) or pad.")]
 Number = Annotated[int, typer.Option("--n", help="How many images.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same result.")]
 Out = Annotated[Path | None, typer.Option(help="Where the result goes.")]

@@ -6,7 +6,23 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import UserError, nearest
-from .options import Data, Device, ExtractorName, Images, Minutes, Number, Quiet, Run, Seed, Size, Steps, app, done
+from .options import (
+    Aspect,
+    Data,
+    Device,
+    ExtractorName,
+    Fit,
+    Images,
+    Minutes,
+    Number,
+    Quiet,
+    Run,
+    Seed,
+    Size,
+    Steps,
+    app,
+    done,
+)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -16,13 +32,14 @@ def train(
     data: Data = None,
     preset: Annotated[str, typer.Option(help="A configuration of `sfumato info SYSTEM`: small, paper, …")] = "small",
     size: Size = None,
+    aspect: Aspect = None,
     steps: Steps = None,
     images: Images = None,
     minutes: Minutes = None,
     batch: Annotated[int | None, typer.Option(help="Images an iteration, over all processes.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; runs/00000-SYSTEM-DATA if not given.")] = None,
     seed: Seed = 0,
-    fit: Annotated[str, typer.Option(help="How pictures become square: crop, fit (distort) or pad.")] = "crop",
+    fit: Fit = "crop",
     channels: Annotated[
         int | None,
         typer.Option(
@@ -73,11 +90,11 @@ def train(
     options = [p.name for p in context.command.params if p.name and p.name != "system"]
     hyper = _hyper(context.args, catalog.hyperparameters(catalog.find(system)), options, system)
     run(
-        system, preset=preset, data=data, size=size, batch=batch, steps=steps, images=images, minutes=minutes,
-        view=view, schedule=schedule, clip=clip, ema=ema, metrics=tuple(metric or ()) or None, channels=channels,
-        fit=fit, labels=labels, holdout=holdout, per_class=per_class, flip=flip, seed=seed, out=out, device=device,
-        precision=precision, threads=threads, compile=compile, micro=micro, save_every=save_every, evaluate=evaluate,
-        extractor=extractor, quiet=quiet, **hyper,
+        system, preset=preset, data=data, size=size, aspect=aspect, batch=batch, steps=steps, images=images,
+        minutes=minutes, view=view, schedule=schedule, clip=clip, ema=ema, metrics=tuple(metric or ()) or None,
+        channels=channels, fit=fit, labels=labels, holdout=holdout, per_class=per_class, flip=flip, seed=seed, out=out,
+        device=device, precision=precision, threads=threads, compile=compile, micro=micro, save_every=save_every,
+        evaluate=evaluate, extractor=extractor, quiet=quiet, **hyper,
     )  # fmt: skip
 
 
@@ -164,7 +181,7 @@ def export(
     """Write a generator, or a network that enlarges pictures, as ONNX, which other programs run.
 
     \b
-    sfumato export runs/00002-stylegan2-faces --out G.onnx      code (batch, z) -> image (batch, c, size, size)
+    sfumato export runs/00002-stylegan2-faces --out G.onnx      code (batch, z) -> image (batch, c, h, w)
     sfumato export runs/00002-stylegan2-faces --space w         code (batch, w), noise as in the run
     sfumato export runs/00003-edsr-div2k --out edsr.onnx        image (batch, c, h, w) -> large, any sides
 

@@ -21,6 +21,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from ..aspect import ratio
 from ..errors import UserError
 from .decode import VERSION, BrokenError, Decoded, Fitting, decode, strict_pillow
 from .room import ADVICE, make_room, no_space, touch
@@ -68,23 +69,31 @@ def packed(source: Source, fitting: Fitting, folder: Path | None = None, progres
     Raises UserError if the cache cannot be written.
     """
     folder = folder or default_folder()
-    settings = json.dumps([source.kind, source.stamp(), asdict(fitting), VERSION])
-    key = hashlib.blake2b(settings.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
-    path = folder / f"{key}.pictures"
-    content = _load(path, fitting.size)
+    path = folder / f"{_key(source, fitting)}.pictures"
+    content = _load(path, fitting.sides)
     touch(path)
     if content is None:
         try:
             _write(path, source, fitting, progress)
         except OSError as e:
             raise UserError(f"the cache {folder} cannot be written ({e.strerror or e}); {ADVICE}") from None
-        content = _load(path, fitting.size)
+        content = _load(path, fitting.sides)
         if content is None:
             raise UserError(f"the cache file {path} is damaged as soon as it is written; {ADVICE}")
     return content
 
 
-def _load(path: Path, size: int) -> Packed | None:
+def _key(source: Source, fitting: Fitting) -> str:
+    """The name of the file that holds a source's pictures, fitted. Squares have the name that they always had."""
+    how = asdict(fitting)
+    how["aspect"] = ratio(fitting.aspect)
+    if how["aspect"] == (1, 1):
+        del how["aspect"]
+    settings = json.dumps([source.kind, source.stamp(), how, VERSION])
+    return hashlib.blake2b(settings.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+
+
+def _load(path: Path, sides: tuple[int, int]) -> Packed | None:
     """A cache file's content, None if there is none or it is damaged."""
     try:
         with path.open("rb") as f:
@@ -99,7 +108,7 @@ def _load(path: Path, size: int) -> Packed | None:
         if zlib.crc32(meta) != checksum:
             return None
         content = Packed(**json.loads(zlib.decompress(meta)))
-        shape = (len(content.names), size, size, pixels // max(1, len(content.names) * size * size))
+        shape = (len(content.names), *sides, pixels // max(1, len(content.names) * sides[0] * sides[1]))
         if np.prod(shape, dtype=np.int64) != pixels:
             return None
         if pixels <= IN_MEMORY:
@@ -116,8 +125,8 @@ def _load(path: Path, size: int) -> Packed | None:
 
 def _write(path: Path, source: Source, fitting: Fitting, progress: Progress | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    count = source.count()
-    make_room(path.parent, (count or 0) * fitting.size**2 * (fitting.channels or 1))
+    count, area = source.count(), fitting.sides[0] * fitting.sides[1]
+    make_room(path.parent, (count or 0) * area * (fitting.channels or 1))
     temporary = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     content = Packed()
     try:
@@ -135,7 +144,7 @@ def _write(path: Path, source: Source, fitting: Fitting, progress: Progress | No
         temporary.replace(path)
     except OSError as e:
         if e.errno == errno.ENOSPC:
-            needed = max(count or 0, len(content.names)) * fitting.size**2 * 3
+            needed = max(count or 0, len(content.names)) * area * 3
             raise UserError(no_space(path.parent, needed)) from None
         raise
     finally:
@@ -151,7 +160,7 @@ def _pack(f: BinaryIO, content: Packed, source: Source, fitting: Fitting, progre
         else:
             pixels = result.pixels
             if pixels.shape[2] > channels:
-                channels, digest = 3, _to_colour(f, fitting.size, len(content.names))
+                channels, digest = 3, _to_colour(f, fitting.sides[0] * fitting.sides[1], len(content.names))
             row = np.broadcast_to(pixels, (*pixels.shape[:2], channels)).tobytes()
             f.write(row)
             digest.update(row)
@@ -164,9 +173,8 @@ def _pack(f: BinaryIO, content: Packed, source: Source, fitting: Fitting, progre
     content.digest = digest.hexdigest()
 
 
-def _to_colour(f: BinaryIO, size: int, n: int) -> "hashlib.blake2b":
-    """Triple each byte of n grey pictures, the last first, in place; the digest of the result."""
-    area = size * size
+def _to_colour(f: BinaryIO, area: int, n: int) -> "hashlib.blake2b":
+    """Triple each byte of n grey pictures of so many pixels, the last first, in place; the digest of the result."""
     for i in reversed(range(n)):
         f.seek(i * area)
         grey = np.frombuffer(f.read(area), np.uint8)

@@ -1,11 +1,11 @@
-"""One picture's bytes to a square array of bytes, whatever its format, depth and orientation, or a reason why not."""
+"""One picture's bytes to an array of the asked shape, whatever its format, depth and orientation, or why not."""
 
 import io
 import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Literal
 from warnings import catch_warnings, simplefilter
@@ -14,8 +14,11 @@ import numpy as np
 from PIL import Image, WebPImagePlugin  # noqa: F401 (the plugin registers itself)
 from PIL.TiffImagePlugin import TiffImageFile
 
+from .. import aspect as shape
+
 Fit = Literal["crop", "fit", "pad"]
 Colour = tuple[int, int, int]
+Box = tuple[int, int, int, int]  # left, top, right, bottom, pixels
 
 WHITE: Colour = (255, 255, 255)
 VERSION = 1  # raise it when the same bytes decode to other pixels: it invalidates caches
@@ -46,6 +49,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SIDEWAYS = range(5, 9)  # of them, those that change width and height
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF87a", b"GIF89a")
 
 
@@ -57,17 +61,27 @@ class BrokenError(Exception):
 class Fitting:
     """How pictures are made alike."""
 
-    size: int  # side, pixels
+    size: int  # shorter side, pixels
     channels: int | None = None  # 1, 3, 4 with transparency, or None: 1 or 3, as the picture is
-    fit: Fit = "crop"  # "crop" the centre square, "fit": stretch to the square, "pad" with the background
+    fit: Fit = "crop"  # "crop" the largest middle part of the shape, "fit": stretch to it, "pad" with the background
     background: Colour = WHITE  # under transparency and around padded pictures
+    aspect: str = shape.SQUARE  # the shape, width:height
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width, pixels."""
+        return shape.sides(self.size, self.aspect)
+
+    def turned(self) -> "Fitting":
+        """For a picture that is turned by a quarter afterwards."""
+        return replace(self, aspect=shape.turned(self.aspect))
 
 
 @dataclass(frozen=True)
 class Decoded:
     """A picture as it will be used, and what its file was."""
 
-    pixels: np.ndarray  # uint8 (size, size, 1, 3 or 4)
+    pixels: np.ndarray  # uint8 (h, w, 1, 3 or 4)
     remarks: int = 0  # bits, see REMARKS
     format: str = "array"
     mode: str = "L"
@@ -109,11 +123,10 @@ def decode(content: bytes | np.ndarray, fitting: Fitting) -> Decoded:
 
 
 def _from_array(array: np.ndarray, fitting: Fitting) -> Decoded:
-    remarks = (OBLONG if array.shape[0] != array.shape[1] else 0) | (
-        ENLARGED if min(array.shape[:2]) < fitting.size else 0
-    )
-    if array.dtype == np.uint8 and array.shape == (fitting.size, fitting.size, fitting.channels):
-        return Decoded(array, remarks, "array", "L" if fitting.channels == 1 else "RGB", fitting.size, fitting.size)
+    high, wide = array.shape[:2]
+    remarks = _remarks(wide, high, fitting)
+    if array.dtype == np.uint8 and array.shape == (*fitting.sides, fitting.channels):
+        return Decoded(array, remarks, "array", "L" if fitting.channels == 1 else "RGB", wide, high)
     if array.dtype == np.uint8:
         image = Image.fromarray(array if array.ndim == 2 or array.shape[2] == 3 else array[..., 0])
     else:
@@ -131,21 +144,28 @@ def _from_bytes(data: bytes, fitting: Fitting) -> Decoded:
             raise BrokenError(f"{width}×{height}: over the limit of {LIMIT / 1e6:.0f} million pixels")
         if isinstance(image, TiffImageFile) and image.tag_v2.get(284) == 2 and max(image.tag_v2.get(258, (8,))) > 8:
             raise BrokenError("a TIFF of more than 8 bits with separate planes, which Pillow reads wrongly")
-        form, mode, side = image.format or "", image.mode, min(width, height)
-        remarks = OBLONG * (width != height) | ENLARGED * (side < fitting.size) | INKS * (mode == "CMYK")
+        form, mode, side, long = image.format or "", image.mode, min(width, height), max(fitting.sides)
+        remarks = INKS * (mode == "CMYK")
         remarks |= MOVING * bool(form in ANIMATED and getattr(image, "is_animated", False))
         remarks |= PROFILE * ("icc_profile" in image.info)
-        if side >= 4 * fitting.size and form in ("JPEG", "MPO"):  # decode in the frequency domain, to twice the size
-            shrink = 2 * fitting.size / side
+        if side >= 4 * long and form in ("JPEG", "MPO"):  # decode in the frequency domain, to twice the size
+            shrink = 2 * long / side
             image.draft(None, (ceil(width * shrink), ceil(height * shrink)))
         image.load()
-        turn = _UPRIGHT.get(_orientation(image))
+        orientation = _orientation(image)
+        turn, lying = _UPRIGHT.get(orientation), fitting.turned() if orientation in _SIDEWAYS else fitting
         flat, flattened = _flatten(image, None if fitting.channels == 4 else fitting.background)
-        placed = _place(flat, fitting)
+        placed = _place(flat, lying)
     if turn is not None:
         placed = placed.transpose(turn)
-    remarks |= flattened | TURNED * (turn is not None)
+    remarks |= flattened | TURNED * (turn is not None) | _remarks(width, height, lying)
     return Decoded(_channels(placed, fitting), remarks, form, mode, width, height)
+
+
+def _remarks(width: int, height: int, fitting: Fitting) -> int:
+    """Whether a picture has another shape than it shall have, or is too small."""
+    high, wide = fitting.sides
+    return OBLONG * (width * high != height * wide) | ENLARGED * (width < wide or height < high)
 
 
 def _check_png(data: bytes) -> None:
@@ -209,28 +229,40 @@ def _scaled(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.maximum(values, 0) * np.float32(255 / top))
 
 
+def placing(width: int, height: int, fitting: Fitting) -> tuple[Box, Box]:
+    """Which part of a picture of these sides is used, and where it comes to lie on the one of the asked sides."""
+    high, wide = fitting.sides
+    flatter = width * high - height * wide  # above 0 where the picture is flatter than the shape
+    if fitting.fit == "pad" and flatter:
+        inner_wide = wide if flatter > 0 else max(1, round(width * high / height))
+        inner_high = high if flatter < 0 else max(1, round(height * wide / width))
+        left, top = (wide - inner_wide) // 2, (high - inner_high) // 2
+        return (0, 0, width, height), (left, top, left + inner_wide, top + inner_high)
+    part_wide, part_high = width, height
+    if fitting.fit == "crop" and flatter:
+        part_wide = max(1, height * wide // high) if flatter > 0 else width
+        part_high = max(1, width * high // wide) if flatter < 0 else height
+    left, top = (width - part_wide) // 2, (height - part_high) // 2
+    return (left, top, left + part_wide, top + part_high), (0, 0, wide, high)
+
+
 def _place(image: Image.Image, fitting: Fitting) -> Image.Image:
-    """The picture on a square of the asked size, as "L", "RGB" or "RGBA"."""
-    size, (w, h) = fitting.size, image.size
-    if fitting.fit == "pad" and w != h:
-        long = max(w, h)
-        inner = _resized(image, (max(1, round(w * size / long)), max(1, round(h * size / long))), (0, 0, w, h))
-        if fitting.channels == 4:
-            padded = Image.new("RGBA", (size, size), (*fitting.background, 0))
-            padded.paste(inner.convert("RGBA"), ((size - inner.width) // 2, (size - inner.height) // 2))
-            return padded
-        inner = inner if inner.mode == "L" and len(set(fitting.background)) == 1 else inner.convert("RGB")
-        canvas = Image.new(inner.mode, (size, size), fitting.background[0] if inner.mode == "L" else fitting.background)
-        canvas.paste(inner, ((size - inner.width) // 2, (size - inner.height) // 2))
-        return canvas
-    if fitting.fit == "crop":
-        side = min(w, h)
-        left, top = (w - side) // 2, (h - side) // 2
-        return _resized(image, (size, size), (left, top, left + side, top + side))
-    return _resized(image, (size, size), (0, 0, w, h))
+    """The picture at the asked sides, as "L", "RGB" or "RGBA"."""
+    (high, wide), (part, place) = fitting.sides, placing(*image.size, fitting)
+    inner = _resized(image, (place[2] - place[0], place[3] - place[1]), part)
+    if place == (0, 0, wide, high):
+        return inner
+    if fitting.channels == 4:
+        padded = Image.new("RGBA", (wide, high), (*fitting.background, 0))
+        padded.paste(inner.convert("RGBA"), place[:2])
+        return padded
+    inner = inner if inner.mode == "L" and len(set(fitting.background)) == 1 else inner.convert("RGB")
+    canvas = Image.new(inner.mode, (wide, high), fitting.background[0] if inner.mode == "L" else fitting.background)
+    canvas.paste(inner, place[:2])
+    return canvas
 
 
-def _resized(image: Image.Image, size: tuple[int, int], box: tuple[int, int, int, int]) -> Image.Image:
+def _resized(image: Image.Image, size: tuple[int, int], box: Box) -> Image.Image:
     """A part of the picture at another size, antialiased when it shrinks; "F" becomes "L"."""
     if (box[2] - box[0], box[3] - box[1]) == size:
         image = image.crop(box)

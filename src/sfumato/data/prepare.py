@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
+from ..aspect import SQUARE, sides
 from ..errors import UserError, nearest
 from .cache import Packed, Progress, packed
 from .decode import OBLONG, REMARKS, WHITE, Colour, Fit, Fitting
@@ -19,7 +20,7 @@ from .sources import LOOKED_FOR, open_source
 from .truth import Truth, Unknown
 
 Split = Literal["train", "test"]
-_FITTED = {"crop": "cropped to the centre square", "fit": "stretched to the square", "pad": "padded to the square"}
+_FITTED = {"crop": "cropped to the centre {}", "fit": "stretched to the {}", "pad": "padded to the {}"}
 
 
 class Skipped(NamedTuple):
@@ -33,7 +34,7 @@ class Skipped(NamedTuple):
 class Pictures:
     """Pictures of one size, ready to be batched."""
 
-    images: np.ndarray  # uint8 (n, size, size, channels); mapped from a file when large; read-only
+    images: np.ndarray  # uint8 (n, h, w, channels); mapped from a file when large; read-only
     labels: np.ndarray  # int64 (n,), indices into `classes`, -1 = unknown
     classes: tuple[str, ...]  # () when there are no labels
     names: Sequence[str]  # where each came from
@@ -53,8 +54,13 @@ class Pictures:
 
     @property
     def size(self) -> int:
-        """Side, pixels."""
-        return self.images.shape[1]
+        """Shorter side, pixels."""
+        return min(self.sides)
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width, pixels."""
+        return self.images.shape[1], self.images.shape[2]
 
     @property
     def channels(self) -> int:
@@ -78,6 +84,7 @@ def prepare(
     data: str | Path,
     *,
     size: int,
+    aspect: str = SQUARE,
     channels: int | None = None,
     fit: Fit = "crop",
     split: Split = "train",
@@ -90,7 +97,8 @@ def prepare(
 ) -> Pictures:
     """The pictures of one split of a source (see `open_source`), decoded, or mapped from the cache if they were before.
 
-    `channels` is 1, 3, 4 (what is transparent stays so), or None: 1 if every picture is grey, else 3.
+    `size` is the shorter side, `aspect` the shape, width:height. `channels` is 1, 3, 4 (what is transparent stays so),
+    or None: 1 if every picture is grey, else 3.
     `split="test"` is the source's own test split, or else the fraction `holdout` of it, chosen by name. `labels` is a
     csv or json file (see `read_labels`); without it, class folders or a labels file among the pictures serve. `view`
     is what batches will be made of: some sources have other files for other views.
@@ -100,12 +108,16 @@ def prepare(
         raise UserError(f"pictures have 1 or 3 channels, or 4 with transparency, not {channels}")
     if not 1 <= size <= 8192:
         raise UserError(f"the size of pictures is 1 to 8192 pixels, not {size}")
+    high, wide = sides(size, aspect)
     if not 0 <= holdout < 1:
         raise UserError(f"the fraction held out is at least 0 and below 1, not {holdout}")
     nearest(fit, get_args(Fit), "way to fit pictures")
     nearest(split, get_args(Split), "split")
     source = open_source(data, view)
-    content = packed(source, Fitting(size, channels, fit, background), cache, progress)
+    if source.kind == "built-in" and high != wide:
+        raise UserError(f"{source.name}, built in, are squares: leave out --aspect {aspect}, or take other pictures")
+    fitting = Fitting(size, channels, fit, background, aspect)
+    content = packed(source, fitting, cache, progress)
     if not content.names:
         raise UserError(nothing_in(source.name, content))
     whole = arranged(source, content, labels)
@@ -113,10 +125,10 @@ def prepare(
     chosen = whole.labels[rows]
     names = tuple(content.names[i] for i in rows.tolist())
     images = _take(content.images, rows)
-    facts = (*_summary(whole, images, [content.remarks[i] for i in rows.tolist()], fit), *notes, *whole.notes)
+    facts = (*_summary(whole, images, [content.remarks[i] for i in rows.tolist()], fitting), *notes, *whole.notes)
     fingerprint = _hash(content.digest, rows.tobytes(), chosen.tobytes(), "\0".join(names), "\0".join(whole.classes))
     skipped = listed(content)
-    truth = source.truth(Fitting(size, images.shape[3], fit, background))
+    truth = source.truth(replace(fitting, channels=images.shape[3]))
     return Pictures(images, chosen, whole.classes, names, skipped, facts, fingerprint, str(data), truth)
 
 
@@ -197,13 +209,16 @@ def _rows(whole: Arranged, split: Split, holdout: float, unit: Callable[[str], s
     return rows, [f"{test.sum()} of {len(test)} pictures held out for testing, by name"]
 
 
-def _summary(whole: Arranged, images: np.ndarray, remarks: list[int], fit: Fit) -> list[str]:
-    n, size, _, channels = images.shape
+def _summary(whole: Arranged, images: np.ndarray, remarks: list[int], fitting: Fitting) -> list[str]:
+    n, high, wide, channels = images.shape
     colour = {1: "grey", 3: "colour"}.get(channels, "colour with transparency")
-    lines = [f"{n} pictures of {whole.source}, {size}×{size}, {colour}"]
+    lines = [f"{n} pictures of {whole.source}, {wide}×{high}, {colour}"]
     counts = Counter(bit for value in remarks for bit in REMARKS if value & bit)
+    square = high == wide
+    said = {} if square else {OBLONG: "of another shape"}
+    fitted = ", " + _FITTED[fitting.fit].format("square" if square else fitting.aspect)
     lines += [
-        f"{counts[bit]} {text}{', ' + _FITTED[fit] if bit == OBLONG else ''}"
+        f"{counts[bit]} {said.get(bit, text)}{fitted if bit == OBLONG else ''}"
         for bit, text in REMARKS.items()
         if counts[bit]
     ]

@@ -13,27 +13,27 @@ FRAMES = 8  # of a clip
 
 # what can be asked for, and the array that answers for n pictures
 FIELDS: Mapping[str, str] = {
-    "semantic": "map of classes: uint8 (n, size, size), indices into the legend, 255 where unknown",
-    "instance": "map of objects: int32 (n, size, size), 0 = none, the same number = the same object",
-    "edges": "outlines of parts and objects: bool (n, size, size)",
-    "depth": "float32 (n, size, size), metres along the axis of view; infinite in the sky",
-    "normals": "of surfaces: float32 (n, size, size, 3), x right, y up, z to the viewer; 0 in the sky",
-    "matte": "how much of a pixel objects cover: float32 (n, size, size) in [0, 1]",
+    "semantic": "map of classes: uint8 (n, h, w), indices into the legend, 255 where unknown",
+    "instance": "map of objects: int32 (n, h, w), 0 = none, the same number = the same object",
+    "edges": "outlines of parts and objects: bool (n, h, w)",
+    "depth": "float32 (n, h, w), metres along the axis of view; infinite in the sky",
+    "normals": "of surfaces: float32 (n, h, w, 3), x right, y up, z to the viewer; 0 in the sky",
+    "matte": "how much of a pixel objects cover: float32 (n, h, w) in [0, 1]",
     "keypoints": "float32 (n, k, 2), x, y in sides of the picture; NaN where there is none",
     "boxes": "float32 (n, k, 4), x0, y0, x1, y1 in sides of the picture; NaN where there is none",
-    "source": "the picture that is translated to this one: uint8 (n, size, size, channels)",
-    "empty": "the same picture without its objects: uint8 (n, size, size, channels)",
-    "day": "the same place by day: uint8 (n, size, size, channels)",
-    "dusk": "the same place at dusk: uint8 (n, size, size, channels)",
-    "night": "the same place at night: uint8 (n, size, size, channels)",
-    "young": "the same person when young: uint8 (n, size, size, channels)",
-    "old": "the same person when old: uint8 (n, size, size, channels)",
-    "painted": "the same picture, painted: uint8 (n, size, size, channels)",
-    "ink": "the same picture, drawn in ink: uint8 (n, size, size, channels)",
-    "clip": "frames from this picture on, of which it is the first: uint8 (n, FRAMES, size, size, channels)",
-    "motion": "of a clip: float32 (n, FRAMES, size, size, 2), pixels right and down until the next frame",
-    "back": "of a clip: float32 (n, FRAMES, size, size, 2), pixels right and down to where it was in the frame before",
-    "clip depth": "of a clip: float32 (n, FRAMES, size, size), metres",
+    "source": "the picture that is translated to this one: uint8 (n, h, w, channels)",
+    "empty": "the same picture without its objects: uint8 (n, h, w, channels)",
+    "day": "the same place by day: uint8 (n, h, w, channels)",
+    "dusk": "the same place at dusk: uint8 (n, h, w, channels)",
+    "night": "the same place at night: uint8 (n, h, w, channels)",
+    "young": "the same person when young: uint8 (n, h, w, channels)",
+    "old": "the same person when old: uint8 (n, h, w, channels)",
+    "painted": "the same picture, painted: uint8 (n, h, w, channels)",
+    "ink": "the same picture, drawn in ink: uint8 (n, h, w, channels)",
+    "clip": "frames from this picture on, of which it is the first: uint8 (n, FRAMES, h, w, channels)",
+    "motion": "of a clip: float32 (n, FRAMES, h, w, 2), pixels right and down until the next frame",
+    "back": "of a clip: float32 (n, FRAMES, h, w, 2), pixels right and down to where it was in the frame before",
+    "clip depth": "of a clip: float32 (n, FRAMES, h, w), metres",
 }
 
 
@@ -48,7 +48,7 @@ class Truth(Protocol):
     factors: Mapping[str, tuple[str, ...]]  # name -> its values by name, () for a number; "domain" is A or B
 
     def get(self, fields: Sequence[str], names: Sequence[str], size: int) -> dict[str, np.ndarray]:
-        """The arrays that FIELDS describes, for these pictures at this size: all at once, so that each is drawn once.
+        """The arrays that FIELDS describes, of these pictures at a shorter side of `size`, each drawn once for all.
 
         Raises UserError for a field that there is not.
         """

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..networks.pretrained.features import Features
 
 EPSILON = 1e-4  # length of the step, as a share of the way from one code to the other
-LARGEST = 256  # side that larger pictures are reduced to, pixels
+LARGEST = 256  # shorter side that larger pictures are reduced to, pixels
 TAIL = 0.01  # share of the shortest and of the longest steps that a mean leaves out
 
 
@@ -58,7 +58,7 @@ def _prepared(image: Tensor, crop: bool) -> Tensor:
     if crop:
         h, w = (s // 8 for s in image.shape[-2:])
         image = image[..., 3 * h : 7 * h, 2 * w : 6 * w]
-    factor = image.shape[-1] // LARGEST
+    factor = min(image.shape[-2:]) // LARGEST
     return F.avg_pool2d(image, factor) if factor > 1 else image
 
 

@@ -36,7 +36,7 @@ def weighted(values: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def noise_correlation(maps: Sequence[Tensor]) -> Tensor:
-    """How much neighbours in noise say of one another, at all sizes down to 8: lists of (b, 1, s, s) -> (b,).
+    """How much neighbours in noise say of one another, at all sizes down to 8: lists of (b, 1, h, w) -> (b,).
 
     The square of the mean product with the next to the left and above, summed over a pyramid whose levels keep unit
     variance. Karras et al., 2019, appendix D, https://arxiv.org/abs/1912.04958. Maps below 8 pixels count as they are.
@@ -46,7 +46,7 @@ def noise_correlation(maps: Sequence[Tensor]) -> Tensor:
         while True:
             for axis in (2, 3):
                 total = total + (level * level.roll(1, axis)).mean((1, 2, 3)).square()
-            if level.shape[-1] <= 8:
+            if min(level.shape[-2:]) <= 8:
                 break
             level = F.avg_pool2d(level, 2) * 2
     return total

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ..aspect import SQUARE, sides
 from ..data.batches import Batches
 from ..data.describe import Description, describe
 from ..data.pictures import save_grid
@@ -24,6 +25,7 @@ def inspect(
     show: str | Path | None = None,
     view: str = "image",
     size: int = 64,
+    aspect: str = SQUARE,
     n: int | None = None,
     seed: int = 0,
     fit: str = "crop",
@@ -36,12 +38,13 @@ def inspect(
     if view != "image" and not show:
         raise UserError(f"where is the view {view!r} to be drawn? Add --show {view}.png")
     nearest(view, VIEWS, "view")
+    sides(size, aspect)
     labels = Path(labels) if labels else None
     found = describe(source, labels, view=view)
     console = Console(highlight=False, soft_wrap=True)
     _print(console, found)
     if show:
-        pictures = prepare(source, size=size, fit=fit, labels=labels, view=view)  # type: ignore[arg-type]
+        pictures = prepare(source, size=size, aspect=aspect, fit=fit, labels=labels, view=view)  # type: ignore[arg-type]
         Path(show).parent.mkdir(parents=True, exist_ok=True)
         if view == "image":
             n = min(n or GRID, len(pictures))

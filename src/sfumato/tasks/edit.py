@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..data.decode import BrokenError, Fitting, decode, strict_pillow
+from ..data.decode import BrokenError, decode, strict_pillow
 from ..data.pictures import save_grid
 from ..errors import UserError
 from ..networks.editing.spaces import SPACES
@@ -140,10 +140,10 @@ def begin(
 
 
 def read_picture(model: Model, path: Path) -> Tensor:
-    """A picture file as the model has pictures, its middle square: (1, c, size, size) in [-1, 1]. Raises UserError."""
+    """A picture file as the model has pictures, its middle part: (1, c, h, w) in [-1, 1]. Raises UserError."""
     try:
         with strict_pillow():
-            pixels = decode(path.read_bytes(), Fitting(model.facts.size, model.facts.channels)).pixels
+            pixels = decode(path.read_bytes(), model.facts.fitting()).pixels
     except OSError as error:
         raise UserError(f"{path} can't be read: {error.strerror or error}") from None
     except BrokenError as error:

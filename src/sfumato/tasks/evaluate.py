@@ -124,18 +124,18 @@ def _enlarged(model: Model, real: Pictures, names: Sequence[str], n: int, refere
 def reference_pictures(model: Model, data: str | Path | None = None) -> tuple[Pictures, str]:
     """The real pictures to measure against, and what they are in words."""
     f = model.facts
-    options: dict[str, Any] = {"view": f.view}
+    options: dict[str, Any] = dict(view=f.view, size=f.size, aspect=f.aspect, channels=f.channels)
     if data is None and model.path and (model.path / "config.json").exists():
         held = read_config(model.path)["options"]
         options |= {k: held[k] for k in ("fit", "labels", "holdout")}
     source = str(data or f.source)
     shown = Path(source).name or source
     try:
-        return prepare(source, size=f.size, channels=f.channels, split="test", **options), f"{shown}, held out"
+        return prepare(source, split="test", **options), f"{shown}, held out"
     except UserError as e:
         if "no test split" not in str(e):
             raise
-        return prepare(source, size=f.size, channels=f.channels, **options), f"{shown}, the pictures trained on"
+        return prepare(source, **options), f"{shown}, the pictures trained on"
 
 
 def reader(model: Model, name: str | None, sha256: str | None = None) -> Extractor:

@@ -16,8 +16,8 @@ def ink(images: Tensor) -> Tensor:
 def _moments(images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Ink, its coordinates' grids in [-1, 1], and its centre. Images without ink give NaN."""
     w = ink(images)
-    side = torch.linspace(-1, 1, images.shape[-1], device=images.device)
-    x, y = side[None, None, :], side[None, :, None]
+    down, across = (torch.linspace(-1, 1, side, device=images.device) for side in images.shape[-2:])
+    x, y = across[None, None, :], down[None, :, None]
     total = w.sum((1, 2))
     return w / total[:, None, None], x, y, (w * x).sum((1, 2)) / total, (w * y).sum((1, 2)) / total
 
@@ -46,7 +46,7 @@ def slant(images: Tensor) -> Tensor:
     """Shear to the right: covariance of x and height over the variance of height: (b, c, h, w) -> (b,)."""
     w, x, y, cx, cy = _moments(images)
     dx, dy = x - cx[:, None, None], cy[:, None, None] - y
-    return (w * dx * dy).sum((1, 2)) / (w * dy * dy).sum((1, 2))
+    return (w * dx * dy).sum((1, 2)) / (w * dy * dy).sum((1, 2)) * (images.shape[-1] / images.shape[-2])
 
 
 def saturation(images: Tensor) -> Tensor:

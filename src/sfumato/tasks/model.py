@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from .. import catalog
+from ..aspect import SQUARE, shown, sides
 from ..data.batches import Batches
+from ..data.decode import Fitting
 from ..data.prepare import Pictures
 from ..errors import UserError, nearest
 from ..system import Batch, Classifies, Decodes, Encodes, System
@@ -26,21 +28,37 @@ class Facts:
     """What a system was trained on."""
 
     source: str
-    size: int
+    size: int  # shorter side, pixels
     channels: int
     classes: tuple[str, ...]
     view: str
+    aspect: str = SQUARE  # shape, width:height
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width of its pictures, pixels."""
+        return sides(self.size, self.aspect)
+
+    @property
+    def shown(self) -> str:
+        """Width and height as people write them: "96×64"."""
+        return shown(self.size, self.aspect)
+
+    def fitting(self, channels: int = 0) -> Fitting:
+        """How a picture file becomes one as the system has them, of its channels or of so many."""
+        return Fitting(self.size, channels or self.channels, aspect=self.aspect)
 
 
 class Model:
-    """A trained system and what it was trained on. Images are float32 (n, channels, size, size) in [-1, 1]."""
+    """A trained system and what it was trained on. Images are float32 (n, channels, h, w) in [-1, 1]."""
 
     def __init__(self, system: System, facts: Facts, *, step: int = 0, path: Path | None = None) -> None:
         self.system, self.facts, self.step, self.path = system, facts, step, path
 
     def __repr__(self) -> str:
         f = self.facts
-        return f"<{self.name} of {f.source}, {f.size} px, step {self.step}, {self.parameters:,} parameters>"
+        size = f.shown if self.oblong else f.size
+        return f"<{self.name} of {f.source}, {size} px, step {self.step}, {self.parameters:,} parameters>"
 
     @property
     def name(self) -> str:
@@ -56,6 +74,12 @@ class Model:
     def device(self) -> torch.device:
         """Where it computes."""
         return next(self.system.parameters()).device
+
+    @property
+    def oblong(self) -> bool:
+        """Whether its pictures are no squares."""
+        high, wide = self.facts.sides
+        return high != wide
 
     @property
     def asks_label(self) -> bool:
@@ -94,15 +118,15 @@ class Model:
             return system.prior(Batch(n, device=self.device, seed=seed))
 
     def decode(self, code: Tensor) -> Tensor:
-        """Images of codes: (n, z) -> (n, channels, size, size)."""
+        """Images of codes: (n, z) -> (n, channels, h, w)."""
         return self._apply(self._able(Decodes, "decode a code").decode, code)
 
     def encode(self, images: Tensor) -> Tensor:
-        """Codes of images: (n, channels, size, size) -> (n, z)."""
+        """Codes of images: (n, channels, h, w) -> (n, z)."""
         return self._apply(self._able(Encodes, "encode an image").encode, images)
 
     def classify(self, images: Tensor) -> Tensor:
-        """Log-probabilities of the classes: (n, channels, size, size) -> (n, classes)."""
+        """Log-probabilities of the classes: (n, channels, h, w) -> (n, classes)."""
         return self._apply(self._able(Classifies, "classify an image").classify, images)
 
     def save(self, path: str | Path) -> Path:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
 from .. import catalog
+from ..aspect import SQUARE, sides
 from ..data.batches import Batches
 from ..data.prepare import Pictures, prepare, write_skipped
 from ..data.views import VIEWS
@@ -32,7 +33,8 @@ def train(
     *,
     preset: str = "small",
     data: str | Path | None = None,
-    size: int | None = None,  # image side, pixels
+    size: int | None = None,  # shorter side of the images, pixels
+    aspect: str | None = None,  # their shape, width:height, like "3:2"; None = as the recipe has it, a square
     batch: int | None = None,  # images an iteration
     steps: int | None = None,
     images: int | None = None,
@@ -43,7 +45,7 @@ def train(
     ema: float | None = None,
     metrics: tuple[str, ...] | None = None,
     channels: int | None = None,  # 1 grey, 3 colour, 4 with transparency; None = 1 or 3, as the pictures are
-    fit: str = "crop",  # how a picture becomes square: crop, fit (distort) or pad
+    fit: str = "crop",  # how a picture gets its shape: crop, fit (distort) or pad
     labels: str | Path | None = None,  # csv or json of names and labels
     holdout: float = 0.0,  # share of the pictures kept from training, to measure against
     per_class: int = 10,  # labelled pictures a class, of the view "semi"
@@ -72,19 +74,13 @@ def train(
         nearest(k, known, f"option or hyperparameter of {system}")
     proposed = replace(cls.recipe, **chosen.recipe)
     recipe = _chosen_recipe(
-        proposed,
-        data=data and str(data),
-        size=size,
-        batch=batch,
-        steps=steps,
-        view=view or _at_scale(proposed.view, hyper.get("scale")),
-        clip=clip,
-        ema=ema,
-        metrics=metrics,
+        proposed, data=data and str(data), size=size, aspect=aspect, batch=batch, steps=steps, clip=clip, ema=ema,
+        view=view or _at_scale(proposed.view, hyper.get("scale")), metrics=metrics,
         schedule=schedule and schedule_named(schedule),
-    )
+    )  # fmt: skip
     budget = _budget(recipe, steps, images, minutes)
     _check(recipe, budget, micro)
+    _check_shape(system, known, recipe)
     where, choices = _machine(device, precision, threads)
     reading = dict(channels=channels, fit=fit, labels=labels and str(Path(labels).resolve()), holdout=holdout)
     pictures = _pictures(recipe, reading, quiet)
@@ -187,7 +183,7 @@ def _train(
 
 
 def _facts(recipe: Recipe, pictures: Pictures) -> Facts:
-    return Facts(str(recipe.data), recipe.size, pictures.channels, tuple(pictures.classes), recipe.view)
+    return Facts(str(recipe.data), recipe.size, pictures.channels, tuple(pictures.classes), recipe.view, recipe.aspect)
 
 
 def _chosen_recipe(recipe: Recipe, **given: Any) -> Recipe:
@@ -225,7 +221,9 @@ def _pictures(recipe: Recipe, reading: Mapping[str, Any], quiet: bool) -> Pictur
 
         if distributed.rank() > 0:
             distributed.wait()
-        pictures = prepare(recipe.data, size=recipe.size, view=recipe.view, progress=progress, **reading)
+        pictures = prepare(
+            recipe.data, size=recipe.size, aspect=recipe.aspect, view=recipe.view, progress=progress, **reading
+        )
         if distributed.rank() == 0:
             distributed.wait()
     return pictures
@@ -245,7 +243,7 @@ def described(known: Mapping[str, Any], facts: Facts) -> dict[str, Any]:
             f"{facts.source} has no classes, which this system needs; "
             "sort the pictures into a folder for each class, or give --labels names.csv (lines: name,label)"
         )
-    found = {"size": facts.size, "channels": facts.channels, "classes": classes}
+    found = {"size": facts.size, "aspect": facts.aspect, "channels": facts.channels, "classes": classes}
     return {k: v for k, v in found.items() if k in known}
 
 
@@ -262,7 +260,8 @@ def _build(name: str, hyper: Mapping[str, Any]) -> System:
 
 
 def _recipe(config: Mapping[str, Any]) -> Recipe:
-    held = {f.name: config["recipe"][f.name] for f in fields(Recipe)}
+    known = {"aspect": SQUARE} | config["recipe"]  # runs of the first version, all of squares, do not say so
+    held = {f.name: known[f.name] for f in fields(Recipe)}
     return Recipe(**held | {"schedule": schedule_named(held["schedule"]), "metrics": tuple(held["metrics"])})
 
 
@@ -275,6 +274,13 @@ def _check(recipe: Recipe, budget: Budget, micro: int) -> None:
         raise UserError(
             f"--batch {recipe.batch} cannot be shared by {parts} processes and micro-batches; give a multiple of it"
         )
+
+
+def _check_shape(name: str, known: Mapping[str, Any], recipe: Recipe) -> None:
+    """Raises UserError for a shape that is none, or that the system cannot draw."""
+    high, wide = sides(recipe.size, recipe.aspect)
+    if high != wide and "size" in known and "aspect" not in known:
+        raise UserError(f"{name} draws squares: leave out --aspect {recipe.aspect}")
 
 
 def _new_run(out: str | Path | None, config: Mapping[str, Any], pictures: Pictures) -> Path:
@@ -325,6 +331,7 @@ def _describe(recipe: Recipe, pictures: Pictures) -> dict[str, Any]:
         "fingerprint": pictures.fingerprint,
         "n": len(pictures),
         "size": recipe.size,
+        "aspect": recipe.aspect,
         "channels": pictures.channels,
         "classes": list(pictures.classes),
         "notes": list(pictures.notes),

@@ -46,7 +46,7 @@ def test_mean_and_spread_are_those_of_drawn_codes():
 def test_noise_is_the_generators_once_a_picture():
     generator = small().system
     maps = fresh_noise(generator, 2)
-    assert [m.shape for m in maps] == [(2, 1, s, s) for s in generator.G.noises]
+    assert [m.shape for m in maps] == [(2, 1, *s) for s in generator.G.noises]
     code = small().prior(2)
     with torch.no_grad():
         torch.testing.assert_close(picture(generator, code, "z", maps), picture(generator, code, "z"))

@@ -115,3 +115,18 @@ def test_pictures_are_held_out_by_their_content_and_never_trained_on():
     kept = {i.numpy().tobytes() for i in some[~marked]}
     assert trained.shape == some.shape and {i.numpy().tobytes() for i in trained} == kept
     assert torch.equal(replaced(some[:2], torch.tensor([True, False])), some[[1, 1]])
+
+
+@pytest.mark.parametrize("aspect", ["3:2", "2:3"])
+def test_other_shapes_are_augmented_in_pixels(aspect):
+    p = torch.tensor(0.7)
+    wide, square = Augment(N, "bgcfno", aspect), Augment(N, "bgcfno")
+    x = torch.randn(64, 3, *wide.sides)
+    drawn, known = (T.draw(Batch(64, seed=5), p, 3) for T in (wide, square))
+    assert wide(x, drawn).shape == x.shape and torch.equal(wide(x, wide.draw(Batch(64), 0 * p, 3)), x)
+    assert torch.equal(drawn["back"][:, :, :2], known["back"][:, :, :2])  # turns and scales are those of pixels
+    spread = [torch.linalg.solve(d["back"][:, :, :2], d["back"][:, :, 2]) for d in (drawn, known)]
+    moved = spread[1].abs().sum(1) > 0
+    high, across = wide.sides
+    want = torch.tensor([across / N, high / N]).expand(int(moved.sum()), 2)  # shifts, x first, are shares of the sides
+    torch.testing.assert_close(spread[0][moved] / spread[1][moved], want, atol=1e-3, rtol=0)

@@ -10,7 +10,7 @@ from sfumato.networks.stylegan import augment as A
 from sfumato.networks.stylegan.adaptive import colour_map, rotated, scaled
 
 N = 16
-WAVELET, BANDS = A.wavelet_matrices(N), A.band_matrices(N)
+WAVELET, BANDS = (A.wavelet_matrices(N),) * 2, (A.band_matrices(N),) * 2
 STAY = torch.tensor([[1.0, 0, 0], [0, 1, 0]]).expand(2, 2, 3)
 NONE = torch.zeros(2)
 
@@ -50,14 +50,17 @@ def test_turning_mirroring_and_shifting_move_pixels_exactly():
 
 def test_an_identity_warp_is_one():
     x = torch.randn(2, 3, N, N)
-    torch.testing.assert_close(A.warped(x, STAY, WAVELET), x, atol=1e-5, rtol=0)
+    torch.testing.assert_close(A.warped(x, STAY, *WAVELET), x, atol=1e-5, rtol=0)
 
 
 def test_a_warp_by_whole_pixels_moves_pixels():
     x, back = torch.randn(2, 3, N, N), STAY.clone()
     back[:, :, 2] = torch.tensor([3.0, -2.0])  # from where: right of it, above it
     torch.testing.assert_close(
-        A.warped(x, back, WAVELET)[..., 3:-3, 3:-3], A.blitted(x, *still(y=2, x=-3))[..., 3:-3, 3:-3], atol=1e-4, rtol=0
+        A.warped(x, back, *WAVELET)[..., 3:-3, 3:-3],
+        A.blitted(x, *still(y=2, x=-3))[..., 3:-3, 3:-3],
+        atol=1e-4,
+        rtol=0,
     )
 
 
@@ -66,14 +69,14 @@ def test_a_warp_by_half_a_pixel_is_between():
     back[:, 0, 2] = 0.5
     x, n = smooth(32), 32
     want = smooth(2 * n - 1)[:, :, ::2, 1::2]  # the same functions half a pixel to the right
-    got = A.warped(x, back, A.wavelet_matrices(n))[..., :-1]
+    got = A.warped(x, back, *[A.wavelet_matrices(n)] * 2)[..., :-1]
     assert (got - want).abs()[..., 2:-2, 2:-2].max() < 0.005
 
 
 def test_turning_by_warp_is_turning():
     x = smooth(32)
     back = torch.cat([rotated(torch.full((2,), pi / 2)), torch.zeros(2, 2, 1)], 2)
-    turned = A.warped(x, back, A.wavelet_matrices(32))
+    turned = A.warped(x, back, *[A.wavelet_matrices(32)] * 2)
     assert (turned - torch.rot90(x, 1, (2, 3))).abs().max() < 0.02
 
 
@@ -83,7 +86,35 @@ def test_scaling_by_warp_is_resampling():
     t = (torch.arange(n) - (n - 1) / 2) / 2 * 2 / (n - 1)
     y, x_ = torch.meshgrid(t, t, indexing="ij")
     want = torch.sin(2 * x_ + y)
-    assert (A.warped(x, back, A.wavelet_matrices(n))[0, 0] - want).abs().max() < 0.01
+    assert (A.warped(x, back, *[A.wavelet_matrices(n)] * 2)[0, 0] - want).abs().max() < 0.01
+
+
+@pytest.mark.parametrize(("h", "w"), [(8, 12), (12, 8), (9, 11)])
+def test_turning_other_shapes_keeps_their_middle_and_the_pixels(h, w):
+    x, n = torch.randn(2, 3, h, w), min(h, w)
+    top, left = (h - n) // 2, (w - n) // 2
+    middle = x[:, :, top : top + n, left : left + n]
+    for k in range(4):
+        turned = A.blitted(x, *still(k))
+        assert turned.shape == x.shape
+        assert torch.equal(turned[:, :, top : top + n, left : left + n], torch.rot90(middle, k, (2, 3)))
+    assert torch.equal(A.blitted(x, *still(2)), x.flip(2, 3))
+
+
+def test_a_warp_of_another_shape_turns_in_pixels():
+    h, w, angle = 24, 40, 0.5
+    y, x = torch.meshgrid(torch.arange(h) - (h - 1) / 2, torch.arange(w) - (w - 1) / 2, indexing="ij")
+
+    def seen(x, y):  # smooth, and different in every direction
+        return torch.sin(0.2 * x + 0.05 * y) + torch.cos(0.15 * y)
+
+    c, s = torch.tensor(angle).cos(), torch.tensor(angle).sin()
+    back = torch.cat([rotated(torch.full((2,), angle)), torch.zeros(2, 2, 1)], 2)
+    image = seen(x, y).expand(2, 1, h, w)
+    got = A.warped(image, back, A.wavelet_matrices(h), A.wavelet_matrices(w))
+    want = seen(c * x - s * y, s * x + c * y)
+    inside = ((c * x - s * y).abs() < w / 2 - 2) & ((s * x + c * y).abs() < h / 2 - 2)
+    assert inside.float().mean() > 0.5 and (got[0, 0] - want).abs()[inside].max() < 0.02
 
 
 def test_samples_are_those_of_grid_sample():
@@ -119,7 +150,7 @@ def test_grey_pictures_are_coloured_as_if_their_colours_were_equal():
 
 def test_bands_sum_to_the_picture_and_each_passes_its_octave():
     x = torch.randn(2, 3, N, N)
-    torch.testing.assert_close(A.filtered(x, torch.ones(2, 4), BANDS), x)
+    torch.testing.assert_close(A.filtered(x, torch.ones(2, 4), *BANDS), x)
     n = 64
     bands, t = A.band_matrices(n), torch.arange(n) + 0.0
     for band, frequency in enumerate((1 / 32, 3 / 32, 3 / 16, 3 / 8)):  # cycles a pixel
@@ -135,7 +166,7 @@ def test_a_band_filter_is_a_separable_convolution_of_the_mirrored_picture():
     high = -low
     high[3] += 1
     lines = F.conv2d(F.pad(x, [3, 3, 3, 3], mode="reflect"), high[None, None, :, None] * high[None, None, None])
-    torch.testing.assert_close(A.filtered(x, torch.tensor([[0.0, 0, 0, 1]]), BANDS), lines, atol=1e-5, rtol=0)
+    torch.testing.assert_close(A.filtered(x, torch.tensor([[0.0, 0, 0, 1]]), *BANDS), lines, atol=1e-5, rtol=0)
 
 
 def test_cutting_out_leaves_what_is_outside():
@@ -153,8 +184,8 @@ def test_gradients_flow_twice():
     matrix, gains = torch.randn(2, 3, 4, dtype=torch.double), torch.rand(2, 4, dtype=torch.double)
 
     def all_of_them(x):
-        x = A.recoloured(A.warped(A.blitted(x, *still(3, True, 1, 1)), back, wavelet), matrix)
-        return A.cut(A.filtered(x, gains, bands), torch.tensor([[0.3, 0.5]] * 2), torch.tensor([True, True]))[
+        x = A.recoloured(A.warped(A.blitted(x, *still(3, True, 1, 1)), back, wavelet, wavelet), matrix)
+        return A.cut(A.filtered(x, gains, bands, bands), torch.tensor([[0.3, 0.5]] * 2), torch.tensor([True, True]))[
             :, :, ::5, ::3
         ]
 
@@ -168,3 +199,10 @@ def test_mirroring_coordinates():
     assert torch.equal(A.mirrored(at, 5)[3:16], want.long())
     torch.testing.assert_close(A.mirrored(at.double(), 5), A.mirrored(at, 5).double())
     assert A.mirrored(torch.tensor([sqrt(2) - 8]), 5).item() == pytest.approx(sqrt(2))
+
+
+def test_filters_and_holes_of_other_shapes():
+    x, down, across = torch.randn(2, 3, 8, 12), A.band_matrices(8), A.band_matrices(12)
+    torch.testing.assert_close(A.filtered(x, torch.ones(2, 4), down, across), x)
+    hole = A.cut(torch.ones(2, 1, 8, 12), torch.tensor([[0.5, 0.5]] * 2), torch.tensor([True, False]))
+    assert (hole == 0).sum() == 4 * 6 and (hole[0, 0, 2:6, 3:9] == 0).all()

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from sfumato.errors import UserError
 from sfumato.networks.stylegan import progressive, stylegan, stylegan2
-from sfumato.networks.stylegan.progressive import Growth, double
+from sfumato.networks.stylegan.progressive import Growth, double, pyramid
 
 ZERO, ONE = torch.tensor(0.0), torch.tensor(1.0)
 
@@ -21,7 +21,7 @@ def generators():
 @pytest.mark.parametrize("case", range(4))
 def test_a_generator_fades_from_the_smaller_picture_to_the_larger(case):
     G, w = list(generators())[case]
-    noise = [torch.randn(1, 1, s, s) for s in G.noises]
+    noise = [torch.randn(1, 1, *s) for s in G.noises]
     for p in G.parameters():
         torch.nn.init.normal_(p)
     for level in (1, 2):
@@ -78,3 +78,34 @@ def test_parameters_are_as_many_as_the_paper_counts():
     nets = progressive.Generator(512, 16, 512, 1024, 3, 4), progressive.Discriminator(16, 512, 1024, 3, 4)
     for net in nets:
         assert round(sum(p.numel() for p in net.parameters()) / 1e6, 1) == 23.1
+
+
+@pytest.mark.parametrize(
+    ("size", "aspect", "smallest", "times"),
+    [
+        (64, "1:1", (4, 4), 4), (48, "1:1", (6, 6), 3), (80, "1:1", (5, 5), 4), (96, "1:1", (6, 6), 4),
+        (72, "1:1", (9, 9), 3), (64, "3:2", (4, 6), 4), (64, "2:3", (6, 4), 4), (64, "5:4", (4, 5), 4),
+        (144, "16:9", (9, 16), 4), (64, "9:8", (8, 9), 3), (24, "3:2", (6, 9), 2), (4, "3:2", (4, 6), 0),
+    ],
+)  # fmt: skip
+def test_sides_are_halved_as_long_as_both_can_be(size, aspect, smallest, times):
+    assert pyramid(size, aspect) == (smallest, times)
+
+
+@pytest.mark.parametrize(
+    ("size", "aspect", "line"),
+    [
+        (34, "3:2", "51×34 is halved to 51×34 and no further; take size 32"),
+        (76, "1:1", "76×76 is halved to 19×19 and no further; take size 64"),
+        (2, "3:2", "take size 4"), (80, "21:20", "take a simpler aspect"),
+    ],
+)  # fmt: skip
+def test_sides_that_cannot_be_halved_are_refused_with_one_that_can(size, aspect, line):
+    with pytest.raises(UserError, match=line):
+        pyramid(size, aspect)
+
+
+def test_other_shapes_grow():
+    growth, image = Growth(16, 4, 1.0, "3:2"), torch.randn(2, 3, 16, 24)
+    growth.reached.fill_(0)
+    assert growth.shown(image).shape == (2, 3, 4, 6) and growth.whole(growth.shown(image)).shape == image.shape

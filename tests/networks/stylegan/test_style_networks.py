@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sfumato import catalog
-from sfumato.networks.stylegan import stylegan, stylegan2
+from sfumato.networks.stylegan import progressive, stylegan, stylegan2
 from sfumato.networks.stylegan.equalised import Conv, pixel_norm
 
 
@@ -44,9 +44,32 @@ def test_adaptive_instance_normalisation_gives_maps_the_styles_mean_and_spread()
 @pytest.mark.parametrize("size", [16, 24, 40])
 def test_sides_of_other_beginnings_than_four(size):
     G, D = stylegan2.Synthesis(8, 4, 8, size, 3, size), stylegan2.Discriminator(4, 8, size, 3)
-    noise = [torch.randn(1, 1, s, s) for s in G.noises]
+    noise = [torch.randn(1, 1, *s) for s in G.noises]
     image = G(torch.randn(2, G.layers, 8), noise)
     assert image.shape == (2, 3, size, size) and D(image).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("size", "aspect", "sides"), [(16, "3:2", (16, 24)), (16, "2:3", (24, 16)), (18, "16:9", (18, 32))]
+)
+@pytest.mark.parametrize("start", [0, 1])
+def test_networks_of_other_shapes(size, aspect, sides, start):
+    start = min(progressive.pyramid(size, aspect)[0]) if start else size
+    options = dict(aspect=aspect)
+    G = [
+        stylegan2.Synthesis(8, 4, 8, size, 3, start, **options),
+        stylegan.Synthesis(8, 4, 8, size, 3, start, **options),
+        stylegan.Synthesis(8, 4, 8, size, 3, start, constant=False, noise=False, **options),
+        progressive.Generator(8, 4, 8, size, 3, start, **options),
+    ]
+    D = [
+        stylegan2.Discriminator(4, 8, size, 3, **options),
+        progressive.Discriminator(4, 8, size, 3, start, **options),
+    ]
+    for g in G:
+        image = g(torch.randn(2, g.layers, 8), [torch.randn(1, 1, *s) for s in g.noises])
+        assert image.shape == (2, 3, *sides)
+        assert [d(image).shape for d in D] == [(2,)] * 2
 
 
 def test_a_residual_block_adds_its_shortcut_and_divides_by_the_root_of_two():

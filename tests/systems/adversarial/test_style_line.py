@@ -90,7 +90,7 @@ def test_spaces_of_codes(name):
     torch.testing.assert_close(system.synthesis(plus), image)
     torch.testing.assert_close(system.render(system.styles(w)), image)
     torch.testing.assert_close(system.decode(code), image.clamp(-1, 1))
-    noise = [torch.randn(3, 1, s, s) for s in system.G.noises]
+    noise = [torch.randn(3, 1, *s) for s in system.G.noises]
     torch.nn.init.constant_(next(p for n, p in system.G.named_parameters() if "strength" in n), 1.0)
     assert not torch.allclose(system.synthesis(w, noise), system.synthesis(w))
     half = system.mix(w, v, 2)

@@ -366,6 +366,11 @@ def test_what_was_not_measured_alike_is_not_ranked(pair, change, why):
 def test_pictures_of_another_size_are_not_ranked(pair):
     (pair[1] / "config.json").write_text(json.dumps(CONFIG | {"recipe": CONFIG["recipe"] | {"size": 64}}))
     assert "picture size (32, 64)" in rows(pair)["frechet ↓"].note
+    (pair[1] / "config.json").write_text(json.dumps(CONFIG | {"recipe": CONFIG["recipe"] | {"aspect": "3:2"}}))
+    assert (
+        "picture shape (1:1, 3:2)" in rows(pair)["frechet ↓"].note
+        and rows(pair)["data"].cells[1] == "digits, 32 px at 3:2"
+    )
 
 
 def test_a_measure_that_one_run_lacks(pair):

@@ -175,7 +175,7 @@ class Runs:
         return np.minimum(rows[:, None] + np.arange(FRAMES), self.ends[rows, None])
 
     def clip(self, names: Sequence[str], size: int) -> np.ndarray:
-        """uint8 (n, FRAMES, size, size, channels)."""
+        """uint8 (n, FRAMES, h, w, channels)."""
         images, _ = self.content(size)
         return images[self.rows(names)]
 
@@ -199,7 +199,7 @@ def _tell(place: Place, clips: list[Clip], source: Laid, fitting: Fitting) -> Kn
         all_names = runs.content(size)[1]
         rows = runs.rows(names)
         found = motions([all_names[row] for row in rows.ravel().tolist()], size)
-        return from_code(found, size).reshape(*rows.shape, size, size, 2)
+        return from_code(found, size).reshape(*rows.shape, *found.shape[1:3], 2)
 
     known = Known(place.name, readers={"clip": runs.clip})
     if all(_has_vectors(place, clip) for clip in clips):
@@ -228,13 +228,13 @@ def _motions(place: Place, clip: Clip, fitting: Fitting) -> Iterator[Item]:
 
 
 def to_code(moved: np.ndarray) -> np.ndarray:
-    """Motion in pixels of a square as bytes, in 2048ths of its side: (size, size, 2) -> uint8 (size, size, 3)."""
-    steps = np.clip(np.rint(moved * (2048 / len(moved))), -2048, 2047).astype(np.int64) + 2048
+    """Motion in pixels as bytes, in 2048ths of a picture's shorter side: (h, w, 2) -> uint8 (h, w, 3)."""
+    steps = np.clip(np.rint(moved * (2048 / min(moved.shape[:2]))), -2048, 2047).astype(np.int64) + 2048
     return in_three_bytes(steps[..., 0] << 12 | steps[..., 1])
 
 
 def from_code(code: np.ndarray, size: int) -> np.ndarray:
-    """Back again: uint8 (…, 3) -> float32 (…, 2)."""
+    """Back again, by the shorter side: uint8 (…, 3) -> float32 (…, 2)."""
     values = from_three_bytes(code)
     steps = np.stack([values >> 12, values & 4095], axis=-1).astype(np.float32) - 2048
     return steps * np.float32(size / 2048)

@@ -82,7 +82,7 @@ class Coded:
 
 
 def motion(path: Path, fitting: Fitting) -> Iterator[np.ndarray]:
-    """How every frame moves until the next, on the square: float32 (size, size, 2), its pixels; 0 of the last frame."""
+    """How every frame moves until the next, on the picture: float32 (h, w, 2), its pixels; 0 of the last frame."""
     waiting: list[Coded] = []  # since the last frame of kind I or P
     begun = False
     for frame in _coded(path):
@@ -92,7 +92,7 @@ def motion(path: Path, fitting: Fitting) -> Iterator[np.ndarray]:
             waiting, begun = [], True
     yield from (_fitted(one, k, len(waiting) - k, fitting) for k, one in enumerate(waiting, 1) if begun)
     if begun:
-        yield np.zeros((fitting.size, fitting.size, 2), np.float32)
+        yield np.zeros((*fitting.sides, 2), np.float32)
 
 
 def _coded(path: Path) -> Iterator[Coded]:
@@ -105,12 +105,13 @@ def _coded(path: Path) -> Iterator[Coded]:
 
 
 def _fitted(frame: Coded, back: int, ahead: int, fitting: Fitting) -> np.ndarray:
-    """The motion that leads to a frame, on the square and upright."""
-    moved = np.zeros((fitting.size, fitting.size, 2), np.float32)
+    """The motion that leads to a frame, on the picture and upright."""
+    fitting = fitting.turned() if frame.quarters % 2 else fitting
+    moved = np.zeros((*fitting.sides, 2), np.float32)
     if frame.vectors is not None and len(frame.vectors):
         x, y = pixels_under(frame.width, frame.height, fitting)
         inside = (x >= 0) & (x < frame.width) & ((y >= 0) & (y < frame.height))[:, None]
-        scale = window(frame.width, frame.height, fitting).scale * fitting.size
+        scale = window(frame.width, frame.height, fitting).scale * fitting.sides[::-1]
         moved = forward_motion(frame.vectors, x, y, back, max(ahead, 1)) * scale.astype(np.float32) * inside[..., None]
     return turned(moved, frame.quarters)
 

@@ -149,7 +149,7 @@ class Rows:
     sizes: dict[int, tuple[np.ndarray, dict[str, int], dict[str, str]]] = field(default_factory=dict)
 
     def __call__(self, names: Sequence[str], size: int) -> np.ndarray:
-        """uint8 (n, size, size, channels). Raises UserError for a name that has none."""
+        """uint8 (n, h, w, channels). Raises UserError for a name that has none."""
         if size not in self.sizes:
             content = packed(self.source, replace(self.fitting, size=size))
             rows = {name: i for i, name in enumerate(content.names)}

@@ -1,4 +1,4 @@
-"""Pictures at their own size, for what has to be done before they are fitted to a square."""
+"""Pictures at their own size, for what has to be done before they are fitted."""
 
 import io
 from collections.abc import Iterator

@@ -23,12 +23,12 @@ class Draw:
 
 
 def images(pictures: Pictures, rows: np.ndarray, draw: Draw) -> Tensor:
-    """Pictures as float32 in [-1, 1]: (b,) indices -> (b, channels, size, size)."""
+    """Pictures as float32 in [-1, 1]: (b,) indices -> (b, channels, h, w)."""
     return pixels(pictures.images[rows], draw)
 
 
 def pixels(values: np.ndarray, draw: Draw) -> Tensor:
-    """Bytes as float32 in [-1, 1]: (b, …, size, size, channels) -> (b, …, channels, size, size)."""
+    """Bytes as float32 in [-1, 1]: (b, …, h, w, channels) -> (b, …, channels, h, w)."""
     values = np.ascontiguousarray(np.moveaxis(values, -1, -3))
     if draw.flip is not None:
         values[draw.flip] = values[draw.flip][..., ::-1]
@@ -40,7 +40,7 @@ def pixels(values: np.ndarray, draw: Draw) -> Tensor:
 
 
 def planes(values: np.ndarray, draw: Draw) -> Tensor:
-    """Values of pixels, whose last axis runs to the right: (b, …, size, size) as they are, mirrored where asked."""
+    """Values of pixels, whose last axis runs to the right: (b, …, h, w) as they are, mirrored where asked."""
     if draw.flip is not None:
         values = values.copy()
         values[draw.flip] = values[draw.flip][..., ::-1]
@@ -48,7 +48,7 @@ def planes(values: np.ndarray, draw: Draw) -> Tensor:
 
 
 def arrows(values: np.ndarray, draw: Draw) -> Tensor:
-    """Directions at pixels, x first: (b, …, size, size, k) -> (b, …, k, size, size); mirrored ones point mirrored."""
+    """Directions at pixels, x first: (b, …, h, w, k) -> (b, …, k, h, w); mirrored ones point mirrored."""
     values = np.moveaxis(values, -1, -3)
     if draw.flip is not None:
         values = values.copy()

@@ -69,7 +69,7 @@ def mirror(points: tuple[str, ...]) -> list[int]:
 
 
 def clips(pictures: Pictures, draw: Draw) -> dict[str, Tensor]:
-    """image (b, c, h, w), the first frame, and clip (b, 8, c, h, w); low (b, 8, c, h/4, w/4) if 4 divides the size.
+    """image (b, c, h, w), the first frame, and clip (b, 8, c, h, w); low (b, 8, c, h/4, w/4) if 4 divides the sides.
 
     Where the source knows them: motion (b, 8, 2, h, w), pixels right and down until the next frame (the last one's
     leads beyond the clip), and depth (b, 8, 1, h, w) as in the view `depth`. `low` is rendered, or decoded, small.
@@ -81,6 +81,6 @@ def clips(pictures: Pictures, draw: Draw) -> dict[str, Tensor]:
         fields["motion"] = arrows(found["motion"], draw)
     if "clip depth" in found:
         fields["depth"] = planes(disparity(found["clip depth"], pictures.truth.near)[:, :, None], draw)
-    if pictures.size % 4 == 0:
+    if not any(side % 4 for side in pictures.sides):
         fields["low"] = pixels(ask(pictures, draw.rows, "clip", size=pictures.size // 4)[0], draw)
     return fields

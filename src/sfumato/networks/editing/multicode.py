@@ -28,7 +28,7 @@ class MultiCode(nn.Module):
         self.styled, self.codes = isinstance(generator, StyleSpaces), codes
         with torch.no_grad():
             if self.styled:
-                sides = [max(generator.G.noises) >> k for k in reversed(range(generator.G.layers // 2))]
+                sides = [min(generator.G.noises[-1]) >> k for k in reversed(range(generator.G.layers // 2))]
                 if side not in sides:
                     raise UserError(f"layer: this generator has no map of {side} pixels; it has {sides}")
                 self.level, drawn = sides.index(side), generator.mapping(drawn)

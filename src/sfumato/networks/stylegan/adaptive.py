@@ -10,6 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from ... import aspect as shape
 from ...errors import UserError
 from . import augment
 from .latents import Given
@@ -19,31 +20,28 @@ LUMA = 3**-0.5  # each colour's part of the axis of greys
 
 
 class Augment(nn.Module):
-    """Each augmentation of the `kinds` asked, each with chance p: (b, c, n, n) -> (b, c, n, n).
+    """Each augmentation of the `kinds` asked, each with chance p: (b, c, h, w) -> (b, c, h, w).
 
     Numbers are drawn by `draw`, so that the rest is a function. Raises UserError for kinds that are unknown.
     """
 
-    doubling: Tensor
-    halving: Tensor
-    bands: Tensor
-
-    def __init__(self, size: int, kinds: str = KINDS) -> None:
+    def __init__(self, size: int, kinds: str = KINDS, aspect: str = shape.SQUARE) -> None:
         super().__init__()
         if unknown := set(kinds) - set(KINDS):
             raise UserError(f"augmentations {''.join(sorted(unknown))!r} are unknown; take letters of {KINDS}")
-        self.size, self.kinds = size, kinds
-        doubling, halving = augment.wavelet_matrices(size)
-        for name, matrix in (("doubling", doubling), ("halving", halving), ("bands", augment.band_matrices(size))):
-            self.register_buffer(name, matrix, persistent=False)
+        self.sides, self.kinds = shape.sides(size, aspect), kinds
+        for side in set(self.sides):
+            made = (*augment.wavelet_matrices(side), augment.band_matrices(side))
+            for name, matrix in zip(("doubling", "halving", "bands"), made, strict=True):
+                self.register_buffer(f"{name}{side}", matrix, persistent=False)
 
     def draw(self, given: Given, p: Tensor, channels: int) -> dict[str, Tensor]:
         """Numbers for one batch: what happens to each picture, by the names of `forward`."""
-        n, drawn = self.size, dict[str, Tensor]()
+        drawn, (high, wide) = dict[str, Tensor](), self.sides
         if "b" in self.kinds:
             drawn["flip"] = (given.rand() < p) & (given.rand() < 0.5)
             drawn["turns"] = torch.where(given.rand() < p, given.randint(4), 0)
-            shift = ((given.rand(2) * 2 - 1) * 0.125 * n).round().long()
+            shift = ((given.rand(2) * 2 - 1) * 0.125 * p.new_tensor([high, wide])).round().long()
             drawn["shift"] = torch.where(given.rand(1) < p, shift, 0)
         if "g" in self.kinds:
             drawn["back"], drawn["moved"] = self._back(given, p)
@@ -53,7 +51,7 @@ class Augment(nn.Module):
             drawn["gains"] = band_gains(given, p)
         if "n" in self.kinds:
             spread = torch.where(given.rand() < p, given.randn().abs() * 0.1, 0.0)
-            drawn["noise"] = given.randn(channels, n, n) * spread[:, None, None, None]
+            drawn["noise"] = given.randn(channels, high, wide) * spread[:, None, None, None]
         if "o" in self.kinds:
             drawn["centre"], drawn["on"] = given.rand(2), given.rand() < p
         return drawn
@@ -65,15 +63,20 @@ class Augment(nn.Module):
             if "flip" in drawn:
                 x = augment.blitted(x, drawn["flip"], drawn["turns"], drawn["shift"])
             if "back" in drawn:
-                there = augment.warped(x, drawn["back"], (self.doubling, self.halving))
+                down, across = ((self.matrix("doubling", n), self.matrix("halving", n)) for n in self.sides)
+                there = augment.warped(x, drawn["back"], down, across)
                 x = torch.where(drawn["moved"][:, None, None, None], there, x)
             if "colour" in drawn:
                 x = augment.recoloured(x, drawn["colour"])
             if "gains" in drawn:
-                x = augment.filtered(x, drawn["gains"], self.bands)
+                x = augment.filtered(x, drawn["gains"], *(self.matrix("bands", n) for n in self.sides))
             if "noise" in drawn:
                 x = x + drawn["noise"]
             return augment.cut(x, drawn["centre"], drawn["on"]) if "on" in drawn else x
+
+    def matrix(self, name: str, side: int) -> Tensor:
+        """What `augment` has for lines of so many pixels: "doubling", "halving" or "bands"."""
+        return self.get_buffer(f"{name}{side}")
 
     def _back(self, given: Given, p: Tensor) -> tuple[Tensor, Tensor]:
         """Geometry as the way from a pixel to its source: (b, 2, 3); whether there is any: (b,)."""
@@ -83,7 +86,7 @@ class Augment(nn.Module):
         first = torch.where(moved[:, 1], (given.rand() * 2 - 1) * pi, 0.0)
         long = torch.where(moved[:, 2], given.randn() * 0.2, 0.0)
         second = torch.where(moved[:, 3], (given.rand() * 2 - 1) * pi, 0.0)
-        shift = torch.where(moved[:, 4, None], given.randn(2) * 0.125 * self.size, 0.0)
+        shift = torch.where(moved[:, 4, None], given.randn(2) * 0.125 * p.new_tensor(self.sides[::-1]), 0.0)
         ways = (
             scaled(-size, -size), rotated(-first), scaled(-long, long), rotated(-second)
         )  # fmt: skip

@@ -3,7 +3,7 @@
 Karras et al., Training Generative Adversarial Networks with Limited Data, 2020, appendix B, algorithm 1 and table 2.
 https://arxiv.org/abs/2006.06676
 
-Each function does one thing by given numbers: pictures (b, c, n, n) -> (b, c, n, n), square, of 1, 3 or 4 channels.
+Each function does one thing by given numbers: pictures (b, c, h, w) -> (b, c, h, w), of 1, 3 or 4 channels.
 Lines of pixels go on beyond the border as if mirrored there. Filters, with that border, are products with small
 constant matrices, which is exact, quick at these sides, and as quick in every derivative.
 """
@@ -24,6 +24,7 @@ MIDDLE = sum(k * a for k, a in enumerate(SYM6)) / sum(SYM6)  # where the filter 
 FIRST = int(MIDDLE)  # doubling spreads a pixel at i over 2 i - FIRST …
 OFFSET = MIDDLE - FIRST  # so that its middle is at 2 i + OFFSET
 POWER = (10 / 13, 1 / 13, 1 / 13, 1 / 13)  # of a natural picture in each band of `filtered`, its expectation
+Wavelet = tuple[Tensor, Tensor]  # of `wavelet_matrices`, for one side
 MARGIN = 6  # pixels beyond the border at which `warped` still filters before it mirrors
 
 
@@ -37,17 +38,17 @@ def mirrored(at: Tensor, n: int) -> Tensor:
 def blitted(image: Tensor, flip: Tensor, turns: Tensor, shift: Tensor) -> Tensor:
     """Mirrored where `flip`, turned left `turns` times by 90°, moved down and right by `shift` pixels.
 
-    (b,) bool, (b,) int, (b, 2) int. Pixels are moved, never mixed.
+    (b,) bool, (b,) int, (b, 2) int. Pixels are moved, never mixed. What is turned keeps its middle, to half a pixel,
+    and the sides of the picture; what it leaves empty is mirrored.
     """
-    n = image.shape[-1]
-    line = torch.arange(n, device=image.device)
-    i, j = (mirrored(line - shift[:, k, None], n) for k in (0, 1))
-    i, j = i[:, :, None].expand(-1, n, n), j[:, None].expand(-1, n, n)
-    k, last = turns[:, None, None], n - 1
-    rows = torch.where(k == 0, i, torch.where(k == 1, j, torch.where(k == 2, last - i, last - j)))
-    columns = torch.where(k == 0, j, torch.where(k == 1, last - i, torch.where(k == 2, last - j, i)))
-    columns = torch.where(flip[:, None, None], last - columns, columns)
-    return taken(image, rows * n + columns)
+    h, w = image.shape[-2:]
+    i, j = (torch.arange(n, device=image.device) - shift[:, k, None] for k, n in enumerate((h, w)))
+    i, j = i[:, :, None].expand(-1, h, w), j[:, None].expand(-1, h, w)
+    k, d = turns[:, None, None], (h - w) // 2  # how far the middle's row is from its column
+    rows = torch.where(k == 0, i, torch.where(k == 1, j + d, torch.where(k == 2, h - 1 - i, h - 1 - d - j)))
+    columns = torch.where(k == 0, j, torch.where(k == 1, w - 1 + d - i, torch.where(k == 2, w - 1 - j, i - d)))
+    columns = torch.where(flip[:, None, None], w - 1 - columns, columns)
+    return taken(image, mirrored(rows, h) * w + mirrored(columns, w))
 
 
 def taken(image: Tensor, index: Tensor) -> Tensor:
@@ -57,26 +58,30 @@ def taken(image: Tensor, index: Tensor) -> Tensor:
     return image.flatten(2).gather(2, pixels).unflatten(2, index.shape[1:])
 
 
-def warped(image: Tensor, back: Tensor, wavelet: tuple[Tensor, Tensor]) -> Tensor:
-    """A picture seen through an affine map: (b, c, n, n), (b, 2, 3) -> (b, c, n, n).
+def warped(image: Tensor, back: Tensor, down: Wavelet, across: Wavelet) -> Tensor:
+    """A picture seen through an affine map: (b, c, h, w), (b, 2, 3) -> (b, c, h, w).
 
     `back` leads from where a pixel is to where it comes from: x right, y down, in pixels from the middle. The picture
     is doubled by the wavelet's filter (see `wavelet_matrices`), sampled between the four nearest pixels, and halved.
     """
-    n, (doubling, halving) = image.shape[-1], wavelet
-    large = doubling @ image @ doubling.T
-    middle, reach = (n - 1) / 2, n - 1 + MARGIN
-    line = (torch.arange(halving.shape[1], device=image.device) - OFFSET - len(SYM6)) / 2 - middle
+    large = down[0] @ image @ across[0].T
+    sides, middles = image.shape[-2:], [(n - 1) / 2 for n in image.shape[-2:]]
+    rows, columns = (
+        (torch.arange(halving.shape[1], device=image.device) - OFFSET - len(SYM6)) / 2 - middle
+        for (_, halving), middle in zip((down, across), middles, strict=True)
+    )
     x, y = (
-        back[:, k, 0, None, None] * line
-        + back[:, k, 1, None, None] * line[:, None]
+        back[:, k, 0, None, None] * columns
+        + back[:, k, 1, None, None] * rows[:, None]
         + back[:, k, 2, None, None]
-        + middle
+        + middles[1 - k]
         for k in (0, 1)
     )
-    x, y = (torch.where((t < -MARGIN) | (t > reach), mirrored(t, n), t) for t in (x, y))
+    y, x = (
+        torch.where((t < -MARGIN) | (t > n - 1 + MARGIN), mirrored(t, n), t) for t, n in zip((y, x), sides, strict=True)
+    )
     seen = sampled(large, *(2 * (t + MARGIN) + OFFSET for t in (y, x)))
-    return halving @ seen @ halving.T
+    return down[1] @ seen @ across[1].T
 
 
 def sampled(image: Tensor, y: Tensor, x: Tensor) -> Tensor:
@@ -100,17 +105,16 @@ def recoloured(image: Tensor, matrix: Tensor) -> Tensor:
     return torch.cat([colour, image[:, 3:]], 1)
 
 
-def filtered(image: Tensor, gains: Tensor, bands: Tensor) -> Tensor:
-    """Bands of frequencies, an octave each from low to high, times gains: (b, 4), and `band_matrices` (4, n, n)."""
-    lines = torch.einsum("bk,kij->bij", gains, bands)[:, None]
-    return lines @ image @ lines.mT
+def filtered(image: Tensor, gains: Tensor, down: Tensor, across: Tensor) -> Tensor:
+    """Bands of frequencies, an octave each from low to high, times gains: (b, 4), and `band_matrices` of both sides."""
+    rows, columns = (torch.einsum("bk,kij->bij", gains, bands)[:, None] for bands in (down, across))
+    return rows @ image @ columns.mT
 
 
 def cut(image: Tensor, centre: Tensor, on: Tensor) -> Tensor:
-    """Zeros in a square of half the side around `centre`, (b, 2) of y and x in [0, 1), where `on`: (b,) bool."""
-    n = image.shape[-1]
-    line = (torch.arange(n, device=image.device) + 0.5) / n
-    far = [((line - centre[:, k, None]).abs() >= 0.25) | ~on[:, None] for k in (0, 1)]
+    """Zeros in a part of half the sides around `centre`, (b, 2) of y and x in [0, 1), where `on`: (b,) bool."""
+    lines = [(torch.arange(n, device=image.device) + 0.5) / n for n in image.shape[-2:]]
+    far = [((line - centre[:, k, None]).abs() >= 0.25) | ~on[:, None] for k, line in enumerate(lines)]
     return image * (far[0][:, None, :, None] | far[1][:, None, None, :])
 
 

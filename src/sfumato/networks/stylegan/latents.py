@@ -38,7 +38,7 @@ class StyleSpaces(nn.Module):
     """What a system with a mapping network M and a synthesis network G can do with codes.
 
     Pictures of `decode` are in [-1, 1]; `synthesis` and `render` leave what lies outside. Noise is a list of maps
-    (b or 1, 1, side, side), one for each of `G.noises`; without it all pictures share the noise of the buffers.
+    (b or 1, 1, h, w), one for each of `G.noises`; without it all pictures share the noise of the buffers.
     """
 
     M: nn.Module
@@ -52,8 +52,8 @@ class StyleSpaces(nn.Module):
     def spaces(self, w: int) -> None:
         """Make the buffers: the mean of W and the noise of pictures that are drawn without any."""
         self.register_buffer("w_mean", torch.zeros(w))
-        for k, side in enumerate(self.G.noises):  # type: ignore[arg-type]
-            self.register_buffer(f"noise{k}", torch.randn(1, 1, side, side))
+        for k, sides in enumerate(self.G.noises):  # type: ignore[arg-type]
+            self.register_buffer(f"noise{k}", torch.randn(1, 1, *sides))
 
     @property
     def layers(self) -> int:
@@ -95,12 +95,12 @@ class StyleSpaces(nn.Module):
         return self.G.styles(self.extend(w))  # type: ignore[operator]
 
     def render(self, styles: Sequence[Tensor], noise: Sequence[Tensor] | None = None) -> Tensor:
-        """Pictures of points of S: (b, channels, size, size), float32."""
+        """Pictures of points of S: (b, channels, h, w), float32."""
         image = self.G.render(list(styles), self.noise(noise), *self.growth.level())  # type: ignore[operator]
         return self.growth.whole(image)
 
     def synthesis(self, w: Tensor, noise: Sequence[Tensor] | None = None) -> Tensor:
-        """Pictures of W or W+: (b, w) or (b, layers, w) -> (b, channels, size, size), float32."""
+        """Pictures of W or W+: (b, w) or (b, layers, w) -> (b, channels, h, w), float32."""
         return self.growth.whole(self.G(self.extend(w), self.noise(noise), *self.growth.level()))
 
     def noise(self, noise: Sequence[Tensor] | None = None) -> list[Tensor]:
@@ -108,15 +108,15 @@ class StyleSpaces(nn.Module):
         return [self.get_buffer(f"noise{k}") for k in range(len(self.G.noises))] if noise is None else list(noise)  # type: ignore[arg-type]
 
     def decode(self, code: Tensor) -> Tensor:
-        """Images of codes: (b, z) -> (b, channels, size, size)."""
+        """Images of codes: (b, z) -> (b, channels, h, w)."""
         return self.synthesis(self.truncate(self.mapping(code), self.psi)).clamp(-1, 1)
 
     def sample(self, given: Given) -> Tensor:
-        """Images (n, channels, size, size)."""
+        """Images (n, channels, h, w)."""
         return self.decode(self.prior(given))
 
     def drawn(self, given: Given, mixing: float = 0.0, rows: int | None = None) -> tuple[Tensor, Tensor]:
-        """Training pictures of random noise, and their W+: (n, channels, side, side), (n, layers, w).
+        """Training pictures of random noise, and their W+: (n, channels, ·, ·), (n, layers, w).
 
         A share `mixing` of them has the coarse layers of one code and the fine ones of another (section 3.1). The mean
         of W follows. With `rows`, the first pictures only, and by G as it is even if it was compiled: what a compiler
@@ -135,7 +135,8 @@ class StyleSpaces(nn.Module):
         return (self.G if rows is None else self.G.forward)(w, noise, *self.growth.level()), w
 
     def fresh(self, given: Given) -> list[Tensor]:
-        """Noise of each picture's own: (n, 1, side, side) for each layer."""
-        sides: Sequence[int] = self.G.noises  # type: ignore[assignment]
-        parts = given.randn(sum(s * s for s in sides)).split([s * s for s in sides], 1) if sides else ()
-        return [p.view(-1, 1, s, s) for p, s in zip(parts, sides, strict=True)]
+        """Noise of each picture's own: (n, 1, h, w) for each layer."""
+        sides: Sequence[tuple[int, int]] = self.G.noises  # type: ignore[assignment]
+        areas = [high * wide for high, wide in sides]
+        parts = given.randn(sum(areas)).split(areas, 1) if areas else ()
+        return [p.view(-1, 1, *s) for p, s in zip(parts, sides, strict=True)]

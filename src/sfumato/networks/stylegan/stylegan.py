@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..adversarial.dcgan import halvings
+from ... import aspect as shape
 from .equalised import SLOPE, Conv, Linear, pixel_norm, widths
-from .progressive import faded, first_level
+from .progressive import faded, first_level, pyramid
 
 
 class Mapping(nn.Module):
@@ -61,7 +61,7 @@ class Styled(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """Points of W, one a layer, to pictures, level by level: (b, layers, w) -> (b, channels, side, side), float32.
+    """Points of W, one a layer, to pictures, level by level: (b, layers, w) -> (b, channels, h, w), float32.
 
     `constant` learns the first maps, else they come from w by a linear layer; `noise` adds noise to each layer.
     """
@@ -77,14 +77,15 @@ class Synthesis(nn.Module):
         constant: bool = True,
         noise: bool = True,
         taps: tuple[float, ...] = (1, 3, 3, 1),
+        aspect: str = shape.SQUARE,
     ) -> None:
         super().__init__()
-        side, times = halvings(size)
-        n = widths(ch, ch_max, times)
-        self.side, self.first, self.layers = side, first_level(size, start), 2 * times + 2
-        self.noises = tuple(side << (k // 2) for k in range(self.layers)) if noise else ()
-        self.constant = nn.Parameter(torch.ones(1, n[0], side, side)) if constant else None
-        self.dense = None if constant else Linear(w, n[0] * side**2)
+        self.smallest, times = pyramid(size, aspect)
+        n, (high, wide) = widths(ch, ch_max, times), self.smallest
+        self.first, self.layers = first_level(size, start, aspect), 2 * times + 2
+        self.noises = tuple((high << (k // 2), wide << (k // 2)) for k in range(self.layers)) if noise else ()
+        self.constant = nn.Parameter(torch.ones(1, n[0], high, wide)) if constant else None
+        self.dense = None if constant else Linear(w, n[0] * high * wide)
         convs = [Conv(n[0], n[0], 3, bias=False, gain=2**0.5)]
         for k in range(times):
             convs.append(Conv(n[k], n[k + 1], 3, +1, taps, bias=False, gain=2**0.5))
@@ -107,14 +108,14 @@ class Synthesis(nn.Module):
     def render(
         self, styles: list[Tensor], noise: list[Tensor] | None = None, level: int = -1, alpha: Tensor | None = None
     ) -> Tensor:
-        """Pictures of styles; noise is (b or 1, 1, side, side) for each of `noises`, None for none."""
+        """Pictures of styles; noise is (b or 1, 1, h, w) for each of `noises`, None for none."""
         maps: list[Tensor | None] = [*(noise or ())] or [None] * self.layers
         if self.constant is not None:
             x = self.constant.expand(styles[0].shape[0], -1, -1, -1)
         else:
             assert self.dense is not None
             first, *styles = styles
-            x = self.dense(first).unflatten(1, (-1, self.side, self.side))
+            x = self.dense(first).unflatten(1, (-1, *self.smallest))
         level = self.layers // 2 - 1 if level < 0 else level
         x = before = self.styled[0](x, styles[0], maps[0])
         for k in range(1, 2 * level + 2):

@@ -10,16 +10,16 @@ from math import sqrt
 import torch
 from torch import Tensor, nn
 
-from ..adversarial.dcgan import halvings
+from ... import aspect as shape
 from . import fir
 from .equalised import Conv, Linear, minibatch_std, widths
 from .modulated import StyledConv, ToPicture
-from .progressive import faded, first_level
+from .progressive import faded, first_level, pyramid
 from .stylegan import Mapping
 
 
 class Synthesis(nn.Module):
-    """Points of W, one a layer, to pictures: (b, layers, w) -> (b, channels, side, side), float32.
+    """Points of W, one a layer, to pictures: (b, layers, w) -> (b, channels, h, w), float32.
 
     Each level adds its picture to that of the level before it, upsampled (figure 7b). With a `start` below `size` it
     grows and has the picture of its largest level instead, as in configurations B to D.
@@ -27,13 +27,15 @@ class Synthesis(nn.Module):
 
     kernel: Tensor
 
-    def __init__(self, w: int, ch: int, ch_max: int, size: int, channels: int, start: int) -> None:
+    def __init__(
+        self, w: int, ch: int, ch_max: int, size: int, channels: int, start: int, aspect: str = shape.SQUARE
+    ) -> None:
         super().__init__()
-        side, times = halvings(size)
+        (high, wide), times = pyramid(size, aspect)
         n = widths(ch, ch_max, times)
-        self.first, self.layers, self.grows = first_level(size, start), 2 * times + 2, start < size
-        self.noises = tuple(side << (k // 2) for k in range(1, self.layers))
-        self.constant = nn.Parameter(torch.randn(1, n[0], side, side))
+        self.first, self.layers, self.grows = first_level(size, start, aspect), 2 * times + 2, start < size
+        self.noises = tuple((high << (k // 2), wide << (k // 2)) for k in range(1, self.layers))
+        self.constant = nn.Parameter(torch.randn(1, n[0], high, wide))
         self.convs = nn.ModuleList([StyledConv(n[0], n[0], w)])
         for k in range(times):
             self.convs.extend([StyledConv(n[k], n[k + 1], w, up=True), StyledConv(n[k + 1], n[k + 1], w)])
@@ -56,7 +58,7 @@ class Synthesis(nn.Module):
         return self.render(self.styles(w), noise, level, alpha)
 
     def render(self, styles: list[Tensor], noise: list[Tensor], level: int = -1, alpha: Tensor | None = None) -> Tensor:
-        """Pictures of styles; noise is (b or 1, 1, side, side) for each of `noises`."""
+        """Pictures of styles; noise is (b or 1, 1, h, w) for each of `noises`."""
         level = self.layers // 2 - 1 if level < 0 else level
         tints = styles[len(self.convs) :]
         x = before = self.convs[0](self.constant.expand(styles[0].shape[0], -1, -1, -1), styles[0], noise[0])
@@ -89,7 +91,7 @@ class Block(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Blocks that halve the side, then the spread of features in groups: (b, channels, size, size) -> (b,).
+    """Blocks that halve the side, then the spread of features in groups: (b, channels, h, w) -> (b,).
 
     With `classes`, scores are products of features with those that `mapping` layers make of the class (Karras et al.,
     2020, appendix C).
@@ -97,16 +99,16 @@ class Discriminator(nn.Module):
 
     def __init__(
         self, ch: int, ch_max: int, size: int, channels: int, group: int = 4, residual: bool = True,
-        classes: int = 0, mapping: int = 8,
+        classes: int = 0, mapping: int = 8, aspect: str = shape.SQUARE,
     ) -> None:  # fmt: skip
         super().__init__()
-        side, times = halvings(size)
+        (high, wide), times = pyramid(size, aspect)
         n = widths(ch, ch_max, times)
         self.group = group
         self.picture = Conv(channels, n[-1], 1, leaky=True)
         self.blocks = nn.Sequential(*reversed([Block(a, b, residual) for b, a in pairwise(n)]))
         self.conv = Conv(n[0] + bool(group), n[0], 3, leaky=True)
-        self.dense = Linear(n[0] * side**2, n[0], leaky=True)
+        self.dense = Linear(n[0] * high * wide, n[0], leaky=True)
         self.score = Linear(n[0], n[0] if classes else 1)
         self.condition = Mapping(0, n[0], mapping, classes) if classes else None
 

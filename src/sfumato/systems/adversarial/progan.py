@@ -47,9 +47,10 @@ class ProGAN(System):
         z: int = 512,  # numbers in a code
         ch: int = 16,  # channels next to the largest picture; twice as many at each halving of the side
         ch_max: int = 512,  # but no more than these
-        size: int = 1024,  # image side, pixels
+        size: int = 1024,  # shorter side of the image, pixels
+        aspect: str = "1:1",  # shape of pictures, width:height
         channels: int = 3,
-        start: int = 4,  # side of the first pictures, pixels
+        start: int = 4,  # shorter side of the first pictures, pixels
         growing: float = 0.8,  # share of the training until the last side has come, 0 = all sides from the start
         gp: float = 10.0,  # weight of the gradient penalty
         drift: float = 1e-3,  # weight of the square of a real picture's score
@@ -58,9 +59,9 @@ class ProGAN(System):
     ) -> None:
         super().__init__()
         self.z, self.gp, self.drift, self.lr = z, gp, drift, lr
-        self.growth = Growth(size, start, growing)
-        self.G = Generator(z, ch, ch_max, size, channels, start)
-        self.D = Discriminator(ch, ch_max, size, channels, start, group)
+        self.growth = Growth(size, start, growing, aspect)
+        self.G = Generator(z, ch, ch_max, size, channels, start, aspect=aspect)
+        self.D = Discriminator(ch, ch_max, size, channels, start, group, aspect=aspect)
 
     def optimizers(self) -> dict[str, Optimizer]:
         """Adam without momentum for each network."""
@@ -80,11 +81,11 @@ class ProGAN(System):
         penalty = interpolated(lambda x: self.D.forward(x, *level), real, fake, batch.rand(1, 1, 1))
         critic = wasserstein_d(score, self.D(fake, *level))
         yield {"D": {"critic": critic, "gp": self.gp * penalty, "drift": self.drift * score.square()}}
-        self.report(critic=-critic, side=torch.tensor(float(real.shape[-1])))
+        self.report(critic=-critic, side=torch.tensor(float(min(real.shape[-2:]))))
         yield {"G": wasserstein_g(self.D(self.draw(self.prior(batch)), *level))}
 
     def draw(self, code: Tensor) -> Tensor:
-        """Pictures at the side that is grown to: (b, z) -> (b, channels, side, side), float32, not clipped."""
+        """Pictures at the side that is grown to: (b, z) -> (b, channels, ·, ·), float32, not clipped."""
         return self.G(pixel_norm(code)[:, None], None, *self.growth.level())
 
     def prior(self, given: Batch) -> Tensor:
@@ -92,9 +93,9 @@ class ProGAN(System):
         return given.randn(self.z)
 
     def decode(self, code: Tensor) -> Tensor:
-        """Images of codes: (b, z) -> (b, channels, size, size)."""
+        """Images of codes: (b, z) -> (b, channels, h, w)."""
         return self.growth.whole(self.draw(code)).clamp(-1, 1)
 
     def sample(self, given: Batch) -> Tensor:
-        """Images (n, channels, size, size)."""
+        """Images (n, channels, h, w)."""
         return self.decode(self.prior(given))

@@ -64,10 +64,11 @@ class StyleGAN(StyleSpaces, System):
         mixing: float = 0.9,  # share of training pictures that mix two codes
         ch: int = 16,  # channels next to the largest picture; twice as many at each halving of the side
         ch_max: int = 512,  # but no more than these
-        size: int = 1024,  # image side, pixels
+        size: int = 1024,  # shorter side of the image, pixels
+        aspect: str = "1:1",  # shape of pictures, width:height
         channels: int = 3,
         smooth: bool = True,  # resampling by a low-pass filter, not by neighbours and means
-        start: int = 8,  # side of the first pictures, pixels
+        start: int = 8,  # shorter side of the first pictures, pixels
         growing: float = 0.34,  # share of the training until the last side has come, 0 = all sides from the start
         wgan: bool = False,  # the loss of WGAN-GP, not the non-saturating one with R1
         r1: float = 10.0,  # weight of R1, the papers' γ
@@ -79,14 +80,14 @@ class StyleGAN(StyleSpaces, System):
         self.z, self.classes, self.mixing, self.wgan = z, 0, mixing if mapping else 0.0, wgan
         self.r1, self.psi, self.lr = r1, psi, lr
         taps = (1, 3, 3, 1) if smooth else (1, 1)
-        self.growth = progressive.Growth(size, start, growing)
+        self.growth = progressive.Growth(size, start, growing, aspect)
         self.M = stylegan.Mapping(z, w, mapping)
         self.G = (
-            stylegan.Synthesis(w, ch, ch_max, size, channels, start, constant, noise, taps)
+            stylegan.Synthesis(w, ch, ch_max, size, channels, start, constant, noise, taps, aspect)
             if mapping
-            else progressive.Generator(z, ch, ch_max, size, channels, start, taps)
+            else progressive.Generator(z, ch, ch_max, size, channels, start, taps, aspect)
         )
-        self.D = progressive.Discriminator(ch, ch_max, size, channels, start, taps=taps)
+        self.D = progressive.Discriminator(ch, ch_max, size, channels, start, taps=taps, aspect=aspect)
         self.spaces(w)
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -112,6 +113,6 @@ class StyleGAN(StyleSpaces, System):
         else:
             slope = r1(lambda x: self.D.forward(x, *level), image)
             yield {"D": {"loss": logistic_d(real, made), "r1": self.r1 / 2 * slope}}
-        self.report(**{"D wins": wins(real, made), "side": torch.tensor(float(image.shape[-1]))})
+        self.report(**{"D wins": wins(real, made), "side": torch.tensor(float(min(image.shape[-2:])))})
         score = self.D(self.drawn(batch, self.mixing)[0], *level)
         yield {"G": (wasserstein_g if self.wgan else nonsaturating_g)(score)}

@@ -65,7 +65,8 @@ class StyleGAN2(StyleSpaces, System):
         mixing: float = 0.9,  # share of training pictures that mix two codes
         ch: int = 32,  # channels next to the largest picture; twice as many at each halving of the side
         ch_max: int = 512,  # but no more than these
-        size: int = 1024,  # image side, pixels
+        size: int = 1024,  # shorter side of the image, pixels
+        aspect: str = "1:1",  # shape of pictures, width:height
         channels: int = 3,
         classes: int = 0,  # classes of pictures that are asked for by their class, with --view labelled; 0 = none
         adain: bool = False,  # StyleGAN's synthesis network
@@ -84,13 +85,13 @@ class StyleGAN2(StyleSpaces, System):
             raise UserError("networks that grow take no classes; leave out start, or the view labelled")
         self.z, self.classes, self.mixing, self.psi, self.lr = z, classes, mixing, psi, lr
         self.r1, self.r1_every, self.path, self.path_every = r1, r1_every, path, path_every
-        self.growth = progressive.Growth(size, start, growing)
+        self.growth = progressive.Growth(size, start, growing, aspect)
         self.M = stylegan.Mapping(z, w, mapping, classes)
-        self.G = (stylegan if adain else stylegan2).Synthesis(w, ch, ch_max, size, channels, start)
+        self.G = (stylegan if adain else stylegan2).Synthesis(w, ch, ch_max, size, channels, start, aspect=aspect)
         self.D = (
-            progressive.Discriminator(ch, ch_max, size, channels, start, taps=(1, 3, 3, 1))
+            progressive.Discriminator(ch, ch_max, size, channels, start, taps=(1, 3, 3, 1), aspect=aspect)
             if start < size
-            else stylegan2.Discriminator(ch, ch_max, size, channels, classes=classes, mapping=mapping)
+            else stylegan2.Discriminator(ch, ch_max, size, channels, classes=classes, mapping=mapping, aspect=aspect)
         )
         self.register_buffer("path_mean", torch.zeros(()))
         self.spaces(w)

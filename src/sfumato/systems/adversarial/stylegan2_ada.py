@@ -64,7 +64,8 @@ class StyleGAN2ADA(StyleSpaces, System):
         mixing: float = 0.9,  # share of training pictures that mix two codes
         ch: int = 64,  # channels next to the picture; twice as many at each halving of the side
         ch_max: int = 512,  # but no more than these
-        size: int = 256,  # image side, pixels
+        size: int = 256,  # shorter side of the image, pixels
+        aspect: str = "1:1",  # shape of pictures, width:height
         channels: int = 3,
         classes: int = 0,  # classes of pictures that are asked for by their class, with --view labelled; 0 = none
         residual: bool = True,  # shortcuts in D
@@ -84,11 +85,11 @@ class StyleGAN2ADA(StyleSpaces, System):
         super().__init__()
         self.z, self.classes, self.mixing, self.psi, self.lr, self.held = z, classes, mixing, psi, lr, held
         self.r1, self.r1_every, self.path, self.path_every = r1, r1_every, path, path_every
-        self.growth = Growth(size, size, 0.0)
+        self.growth = Growth(size, size, 0.0, aspect)
         self.M = stylegan.Mapping(z, w, mapping, classes)
-        self.G = stylegan2.Synthesis(w, ch, ch_max, size, channels, size)
-        self.D = stylegan2.Discriminator(ch, ch_max, size, channels, group, residual, classes, mapping)
-        self.T, self.chance = Augment(size, kinds), Chance(target, pictures, p)
+        self.G = stylegan2.Synthesis(w, ch, ch_max, size, channels, size, aspect)
+        self.D = stylegan2.Discriminator(ch, ch_max, size, channels, group, residual, classes, mapping, aspect)
+        self.T, self.chance = Augment(size, kinds, aspect), Chance(target, pictures, p)
         self.register_buffer("path_mean", torch.zeros(()))
         self.spaces(w)
 
@@ -126,7 +127,7 @@ class StyleGAN2ADA(StyleSpaces, System):
             self.report(overfitting=self.chance.adjust(self.held > 0))
 
     def judge(self, batch: Batch, image: Tensor) -> Tensor:
-        """D's scores of augmented images: (b, channels, size, size) -> (b,)."""
+        """D's scores of augmented images: (b, channels, h, w) -> (b,)."""
         return self.D(self.T(image, self.T.draw(batch, self.chance.p, image.shape[1])), self.asked(batch))
 
     def asked(self, batch: Batch) -> Tensor | None:

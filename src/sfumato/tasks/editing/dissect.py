@@ -102,7 +102,7 @@ def choose_layer(model: Model, codes: Tensor, layer: str | None) -> str:
     known = layers(model, codes)
     if layer:
         return nearest(layer, known, "layer")
-    return min(reversed(known), key=lambda name: abs(known[name][1] - model.facts.size / 4))
+    return min(reversed(known), key=lambda name: abs(known[name][1] - model.facts.sides[1] / 4))
 
 
 def segmented(reader: WorldReader, images: Tensor) -> Tensor:

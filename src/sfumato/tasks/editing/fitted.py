@@ -29,7 +29,11 @@ def fit(
     seed: int = 0,
     **hyper: Any,
 ) -> Any:
-    """A system on a model's generator, by its preset "small", after it has learned a batch in so many `seconds`."""
+    """A system on a model's generator, by its preset "small", after it has learned a batch in so many `seconds`.
+
+    Raises UserError if the generator draws other pictures than squares.
+    """
+    check_square(model, name)
     cls = catalog.find(name)
     chosen = catalog.preset(cls, "small")
     recipe = replace(cls.recipe, **chosen.recipe)
@@ -47,10 +51,18 @@ def fit(
 
 
 def check_pictures(model: Model, image: Tensor) -> None:
-    """Raises UserError if pictures are not of the generator's size and channels: (b, channels, size, size)."""
-    size, channels = model.facts.size, model.facts.channels
-    if image.shape[1:] != (channels, size, size) or not len(image):
-        raise UserError(f"this generator draws {size}×{size} pixels of {channels} channels; give it such pictures")
+    """Raises UserError if pictures are not of the generator's sides and channels: (b, channels, h, w)."""
+    facts = model.facts
+    if image.shape[1:] != (facts.channels, *facts.sides) or not len(image):
+        raise UserError(
+            f"this generator draws {facts.shown} pixels of {facts.channels} channels; give it such pictures"
+        )
+
+
+def check_square(model: Model, doing: str) -> None:
+    """Raises UserError if a model draws other pictures than squares, which is all that something is able to do."""
+    if model.oblong:
+        raise UserError(f"{doing} works on squares alone, and {model.name} draws {model.facts.shown} pixels")
 
 
 def binary(mask: Tensor, image: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from ...data.decode import BrokenError, Fitting, decode, strict_pillow
+from ...data.decode import BrokenError, decode, strict_pillow
 from ...data.pictures import save_grid
 from ...errors import UserError
 from ...networks.editing.spaces import parts
@@ -49,7 +49,7 @@ def invert_file(
         raise UserError(f"--out {path}: a .png; the code is written beside it as {path.stem}.safetensors")
     model = load(run, device=device)
     console = Console(quiet=quiet, stderr=True)
-    image = read_square(picture, model, model.facts.channels, console)
+    image = read_fitting(picture, model, model.facts.channels, console)
     where = space or ("w+" if isinstance(model.system, StyleSpaces) else "z")
     with _bar(console) as advance:
         if mask is None:
@@ -60,7 +60,7 @@ def invert_file(
             )  # fmt: skip
             shown = [image, found.image.to(image)]
         else:
-            hole = (read_square(mask, model, 1, console) > 0).to(image)
+            hole = (read_fitting(mask, model, 1, console) > 0).to(image)
             found, shown = _filled(model, image, hole, where, steps, seed, advance)
     save_grid(torch.cat(shown), path, columns=len(shown))
     code = found.save(path.with_suffix(".safetensors"))
@@ -91,23 +91,23 @@ def _filled(
     return found, [image * (1 - hole), made, compose(image, made, hole)[0]]
 
 
-def read_square(path: Path, model: Model, channels: int, console: Console) -> Tensor:
-    """A picture as a generator has them: -> (1, channels, size, size) in [-1, 1], its device's.
+def read_fitting(path: Path, model: Model, channels: int, console: Console) -> Tensor:
+    """A picture as a generator has them: -> (1, channels, h, w) in [-1, 1], its device's.
 
     Says so if it had another size. Raises UserError if it can't be read.
     """
-    size = model.facts.size
     try:
         with strict_pillow():
-            found = decode(path.read_bytes(), Fitting(size, channels))
+            found = decode(path.read_bytes(), model.facts.fitting(channels))
     except OSError as e:
         raise UserError(f"{path} can't be read: {e.strerror or e}") from None
     except BrokenError as e:
         raise UserError(f"{path} can't be read: {e}") from None
-    width, height = found.width, found.height
-    if (width, height) != (size, size):
+    if (found.height, found.width) != model.facts.sides:
+        part = "part" if model.oblong else "square"
         console.print(
-            f"{path.name}: {width}×{height} pixels; its middle square is taken at {size}×{size}, as {model.name} draws",
+            f"{path.name}: {found.width}×{found.height} pixels; its middle {part} is taken at {model.facts.shown}, as "
+            f"{model.name} draws",
             highlight=False,
         )
     return (torch.tensor(found.pixels).permute(2, 0, 1)[None].float() / 127.5 - 1).to(model.device)

@@ -122,7 +122,7 @@ def diffuse(
 
 
 def copy_activations(model: Model, code: Tensor, source: Tensor, mask: Tensor, side: int) -> Tensor:
-    """Pictures of W+ with the activations of others where a mask is 1, at the layers of one side: (b, c, h, w).
+    """Pictures of W+ with the activations of others where a mask is 1, at the layers of one shorter side: (b, c, h, w).
 
     `code` and `source` are W+ (b, layers, w), the mask (b or 1, 1, h, w) of any size. Section 5.6. Raises UserError for
     a generator without styles, or a side that it has not.
@@ -135,13 +135,13 @@ def copy_activations(model: Model, code: Tensor, source: Tensor, mask: Tensor, s
     maps: list[Tensor] = []
 
     def keep(module: Any, given: Any, output: Tensor) -> None:
-        if output.shape[-1] == side:
+        if min(output.shape[-2:]) == side:
             maps.append(output.detach().clone())
 
     def put(module: Any, given: Any, output: Tensor) -> Tensor | None:
-        if output.shape[-1] != side:
+        if min(output.shape[-2:]) != side:
             return None
-        part = F.interpolate(mask.to(output), size=(side, side), mode="area").expand(len(output), 1, -1, -1)
+        part = F.interpolate(mask.to(output), size=output.shape[-2:], mode="area").expand(len(output), 1, -1, -1)
         return torch.lerp(output, maps.pop(0).to(output), part)
 
     with torch.no_grad():

@@ -10,7 +10,7 @@ from ...errors import UserError, nearest
 from ...networks.editing.damage import DAMAGES, damaged
 from ..model import Model
 from ..progress import Advance
-from .fitted import binary, fit
+from .fitted import binary, check_square, fit
 
 METHODS = ("mgan-prior", "dgp")
 
@@ -34,6 +34,7 @@ def restore(
     """
     nearest(method, METHODS, "method of restoration")
     nearest(damage, DAMAGES, "damage")
+    check_square(model, method)
     size, n = model.facts.size, len(given)
     blank = given.new_zeros(n, model.facts.channels, size, size)
     fields = {"damaged": given}

@@ -67,9 +67,9 @@ def brush(
 
 
 def read_strokes(path: Path, model: Model) -> tuple[Tensor, Tensor]:
-    """Where a picture is opaque, and its colours: (size, size) in [0, 1], (1, c, size, size) in [-1, 1].
+    """Where a picture is opaque, and its colours: (h, w) in [0, 1], (1, c, h, w) in [-1, 1].
 
-    It is stretched to the model's square. Raises UserError if it can't be read, or hides nothing or everything.
+    It is stretched to the model's sides. Raises UserError if it can't be read, or hides nothing or everything.
     """
     try:
         photo: Photo = eight_bits(read_photo(path))
@@ -77,9 +77,9 @@ def read_strokes(path: Path, model: Model) -> tuple[Tensor, Tensor]:
         raise UserError(f"{path} can't be read: {error}") from None
     if photo.alpha is None or not photo.alpha.any():
         raise UserError(f"{path}: what is painted must be opaque, and all else transparent; save it as PNG with alpha")
-    size, channels = model.facts.size, model.facts.channels
+    (high, across), channels = model.facts.sides, model.facts.channels
     wide = np.broadcast_to(photo.colour, (*photo.colour.shape[:2], 3))
-    picture = Image.fromarray(np.concatenate([wide, photo.alpha], 2)).resize((size, size), Image.Resampling.BOX)
+    picture = Image.fromarray(np.concatenate([wide, photo.alpha], 2)).resize((across, high), Image.Resampling.BOX)
     pixels = torch.tensor(np.asarray(picture), dtype=torch.float32, device=model.device).permute(2, 0, 1) / 255
     colour = pixels[:3] * 2 - 1 if channels == 3 else pixels[:3].mean(0, keepdim=True) * 2 - 1
     return pixels[3], colour[None]

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ... import catalog
+from ...aspect import SQUARE
 from ...errors import UserError
 from ...training.checkpoint import write_text
 from .charts import number
@@ -22,6 +23,7 @@ SAME = {  # what two values of a measure must share to be ranked, and how it is 
     "resize": "resizing",
     "reference": "reference",
     "size": "picture size",
+    "aspect": "picture shape",
     "n_fake": "number of images",
     "n_real": "number of real pictures",
 }
@@ -103,6 +105,13 @@ def _records(runs: Sequence[Path]) -> list[Record]:
     return [Record.of(Path(run)) for run in runs]
 
 
+def _size(record: Record) -> str:
+    """Of its pictures: "64 px", or "64 px at 3:2" where they are no squares."""
+    recipe = record.part("recipe")
+    shape = recipe.get("aspect", SQUARE)
+    return f"{recipe.get('size', '?')} px" + (f" at {shape}" if shape != SQUARE else "")
+
+
 def _rows(records: Sequence[Record]) -> list[Row]:
     def row(name: str, cell: Any) -> Row:
         return Row(name, tuple(str(cell(r)) for r in records))
@@ -110,7 +119,7 @@ def _rows(records: Sequence[Record]) -> list[Row]:
     return [
         row("system", lambda r: r.system),
         row("preset", lambda r: r.config.get("preset", "")),
-        row("data", lambda r: f"{r.source}, {r.part('recipe').get('size', '?')} px"),
+        row("data", lambda r: f"{r.source}, {_size(r)}"),
         *_differences(records),
         row("parameters", _parameters),
         row("steps", lambda r: number(r.step)),
@@ -128,7 +137,7 @@ def _differences(records: Sequence[Record]) -> list[Row]:
     for r in records:
         hyper = r.part("system").get("hyper") or {}
         seed = {"seed": r.config.get("seed")}
-        recipe = {k: v for k, v in r.part("recipe").items() if k not in ("data", "size", "steps")}
+        recipe = {k: v for k, v in r.part("recipe").items() if k not in ("data", "size", "aspect", "steps")}
         settings.append({**hyper, **recipe, **seed})
     names = dict.fromkeys(k for s in settings for k in s)
     cells = {k: tuple(str(s.get(k, "")) for s in settings) for k in names}
@@ -170,7 +179,8 @@ def _best(values: Sequence[Any], better: Any) -> tuple[int, ...]:
 
 def _unlike(found: Sequence[Mapping[str, Any] | None], records: Sequence[Record]) -> str:
     """Why values of a measure cannot be ranked, or nothing."""
-    sizes = [{"size": r.part("recipe").get("size")} for r in records]
+    recipes = [r.part("recipe") for r in records]
+    sizes = [{"size": recipe.get("size"), "aspect": recipe.get("aspect", SQUARE)} for recipe in recipes]
     taken = [{**m, **s} for m, s in zip(found, sizes, strict=True) if m]
     differ = []
     for key, called in SAME.items():

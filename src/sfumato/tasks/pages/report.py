@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from ...aspect import SQUARE
 from ...training.checkpoint import write_text
 from .charts import COLOURS, Curve, dot_scale, line_chart, number, thin
 from .page import bullets, document, facts, picture, section, table
@@ -171,6 +172,8 @@ def _data(record: Record) -> str:
     data, classes = record.part("data"), [str(c) for c in record.part("data").get("classes") or ()]
     skipped = data.get("skipped") or 0
     side = _text(data, "size") or _text(record.part("recipe"), "size")
+    side += " px" if side else ""
+    shape = _text(data, "aspect").replace(SQUARE, "")
     colour = {1: "grey", 3: "colour", 4: "colour with transparency"}.get(data.get("channels", 0), "")
     shown = ", ".join(classes[:20]) + (f" and {len(classes) - 20} more" if len(classes) > 20 else "")
     listed = '<a href="skipped.csv">skipped.csv</a>' if (record.path / "skipped.csv").exists() else "skipped.csv"
@@ -178,7 +181,7 @@ def _data(record: Record) -> str:
         [
             ("source", escape(_text(data, "source"))),
             ("pictures", number(data["n"]) if isinstance(data.get("n"), int) else ""),
-            ("as trained on", escape(" px, ".join(x for x in (side, colour) if x))),
+            ("as trained on", escape(", ".join(x for x in (side, shape, colour) if x))),
             ("classes", f"{len(classes)}: {escape(shown)}" if classes else ""),
             ("skipped", f"{escape(str(skipped))}, each with its reason in {listed}" if skipped else ""),
             ("notes", bullets((escape(str(x)) for x in data.get("notes") or ()), "plain")),

@@ -66,8 +66,8 @@ def _columns(truth: Truth, batch: Batch, zoom: int) -> tuple[Sequence[Heading], 
             drawn[name] = _SHADES[name](value)
         elif value.ndim == 4:
             drawn[name] = shades.pictures(value)
-    side = zoom * batch.image.shape[-1]
-    cells = {name: enlarged(values, side // values.shape[2]) for name, values in drawn.items()}
+    wide = zoom * batch.image.shape[-1]
+    cells = {name: enlarged(values, wide // values.shape[2]) for name, values in drawn.items()}
     if "keypoints" in batch:
         name = "keypoints, boxes"
         notes[name] = f"{notes['keypoints']} {notes['boxes']}"
@@ -133,12 +133,12 @@ def _said(pictures: Pictures, name: str, value: Tensor | float) -> str:
 def _pointed(image: Image.Image, points: Tensor, boxes: Tensor) -> Image.Image:
     """A picture with its boxes and keypoints."""
     shown = image.copy()
-    pen, size, r = ImageDraw.Draw(shown), image.width, max(1.5, image.width / 64)
-    for k, box in enumerate((boxes * size).tolist()):
+    pen, r, sides = ImageDraw.Draw(shown), max(1.5, min(image.size) / 64), torch.tensor(image.size)
+    for k, box in enumerate((boxes * sides.repeat(2)).tolist()):
         if not np.isnan(box).any():
             colour = tuple(shades.objects(torch.tensor([[[k + 1]]]))[0, 0, 0].tolist())
             pen.rectangle([box[0], box[1], box[2] - 1, box[3] - 1], outline=colour)
-    for x, y in (points * size).tolist():
+    for x, y in (points * sides).tolist():
         if not np.isnan(x + y):
             pen.ellipse([x - r, y - r, x + r, y + r], POINT, PAPER)
     return shown

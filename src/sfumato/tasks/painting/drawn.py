@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...data.decode import BrokenError, Fitting, strict_pillow
+from ...data.decode import BrokenError, strict_pillow
 from ...data.layouts.cityscapes import FIRST_OBJECT
 from ...data.layouts.maps import Legend, check_classes, numbered_legend, read_map
 from ...data.sources import open_source
@@ -90,7 +90,7 @@ def mapped(model: Model) -> Mapped:
     legend = numbered_legend(classes)
     try:
         facts = model.facts
-        truth = open_source(facts.source, facts.view).truth(Fitting(facts.size, facts.channels))
+        truth = open_source(facts.source, facts.view).truth(facts.fitting())
         if 0 < len(truth.legend) <= classes:
             legend = Legend(tuple(truth.legend), truth.palette)
     except UserError:

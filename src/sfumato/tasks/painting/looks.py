@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...data.decode import BrokenError, Fitting, decode, strict_pillow
+from ...data.decode import BrokenError, decode, strict_pillow
 from ...data.folder import walk
 from ...data.source import is_picture, plain
 from ...errors import UserError
@@ -83,7 +83,7 @@ def _seen(path: Path, held: Model) -> Tensor:
     """An example as pictures were in training, of the same size: (1, channels, size, size). Raises UserError."""
     try:
         with strict_pillow():
-            pixels = decode(path.read_bytes(), Fitting(held.facts.size, held.facts.channels)).pixels
+            pixels = decode(path.read_bytes(), held.facts.fitting()).pixels
     except (BrokenError, OSError) as e:
         raise UserError(f"{path} can't be used: {plain(str(e))}") from None
     image = torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)[None]
