@@ -164,4 +164,22 @@ def test_factors_are_read_off_other_shapes():
 def test_every_field_of_a_recipe_is_a_flag():
     assert Recipe().aspect == "1:1"
     takes = {name for name in catalog.names() if "aspect" in catalog.hyperparameters(catalog.find(name))}
-    assert takes == {"progan", "stylegan", "stylegan2", "stylegan2-ada"}
+    assert takes == {"progan", "stylegan", "stylegan2", "stylegan2-ada", "cyclegan", "spade"}
+
+
+@pytest.mark.parametrize(("system", "view", "size"), [("cyclegan", "unpaired", 16), ("spade", "maps", 32)])
+def test_translation_of_other_shapes(system, view, size, folder, tmp_path):
+    for k, path in enumerate(sorted(folder.iterdir())):
+        with Image.open(path) as image:
+            shape = image.size
+        places = ("A", "B")[k % 2 :][:1] if system == "cyclegan" else ("images",)
+        for place in places:
+            (tmp_path / "data" / place).mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, tmp_path / "data" / place)
+        if system == "spade":
+            for kind, number in (("labels", 1 + k % 2), ("instances", 0)):
+                (tmp_path / "data" / kind).mkdir(exist_ok=True)
+                Image.new("L", shape, number).save(tmp_path / "data" / kind / path.name)
+    options = dict(data=tmp_path / "data", size=size, aspect="2:1", view=view, steps=1)
+    made = train(system, out=tmp_path / "run", **options, **QUIET)
+    assert made.sample(2).shape == (2, 3, size, 2 * size)

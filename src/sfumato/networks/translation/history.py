@@ -17,14 +17,14 @@ class History(nn.Module):
     kept: Tensor
     count: Tensor
 
-    def __init__(self, capacity: int, channels: int, size: int) -> None:
+    def __init__(self, capacity: int, channels: int, sides: tuple[int, int]) -> None:
         super().__init__()
-        self.register_buffer("kept", torch.zeros(capacity, channels, size, size, dtype=torch.uint8))
+        self.register_buffer("kept", torch.zeros(capacity, channels, *sides, dtype=torch.uint8))
         self.register_buffer("count", torch.tensor(0))
 
     @torch.no_grad()
     def forward(self, image: Tensor, chance: Tensor) -> Tensor:
-        """What to show in place of new images: (b, c, size, size), and (b, 2) uniform in [0, 1) -> (b, c, size, size).
+        """What to show in place of new images: (b, c, h, w), and (b, 2) uniform in [0, 1) -> (b, c, h, w).
 
         The first number of a row decides if an old one is shown, the second which.
         """

@@ -62,12 +62,15 @@ class SPADEGenerator(nn.Module):
     """
 
     def __init__(
-        self, inputs: int, channels: int, ch: int = 64, levels: int = 5, z: int = 256, side: int = 8, hidden: int = 128
-    ) -> None:
+        self, inputs: int, channels: int, ch: int = 64, levels: int = 5, z: int = 256,
+        sides: tuple[int, int] = (8, 8), hidden: int = 128,
+    ) -> None:  # fmt: skip
         super().__init__()
         widths = [ch * min(2 ** (levels - 1 - k), 16) for k in range(levels)]
-        self.levels, self.side = levels, side
-        self.start: nn.Module = nn.Linear(z, widths[0] * side**2) if z else nn.Conv2d(inputs, widths[0], 3, 1, 1)
+        self.levels, self.sides = levels, sides
+        self.start: nn.Module = (
+            nn.Linear(z, widths[0] * sides[0] * sides[1]) if z else nn.Conv2d(inputs, widths[0], 3, 1, 1)
+        )
         self.code = bool(z)
         make = partial(SPADEBlock, inputs=inputs, hidden=hidden)
         self.first, self.middle = make(widths[0], widths[0]), make(widths[0], widths[0])
@@ -80,11 +83,11 @@ class SPADEGenerator(nn.Module):
 
     def draw(self, layout: Tensor, code: Tensor | None = None) -> Tensor:
         """The picture, of sides that suit."""
-        size = [side // 2**self.levels for side in layout.shape[-2:]]
+        size = tuple(side // 2**self.levels for side in layout.shape[-2:])
         if self.code:
             assert code is not None
-            x = self.start(code).unflatten(1, (-1, self.side, self.side))
-            x = x if size == [self.side] * 2 else F.interpolate(x, size, mode="bilinear")
+            x = self.start(code).unflatten(1, (-1, *self.sides))
+            x = x if size == self.sides else F.interpolate(x, size, mode="bilinear")
         else:
             x = self.start(F.interpolate(layout, size, mode="nearest"))
         x = self.first(x, layout)

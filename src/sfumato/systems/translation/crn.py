@@ -35,7 +35,7 @@ class CRN(System):
     )
     recipe = Recipe(data="cityscapes", size=1024, batch=1, steps=595_000, view="maps")  # 200 times 2,975 pictures
     presets = {
-        "paper": Preset(),
+        "paper": Preset({}, dict(aspect="2:1")),
         "small": Preset(
             dict(legend=27, widths="96,96,64,48,24", features="reader:shapes", seen="relu1,relu2,relu3", lr=1e-3),
             dict(data="scenes", size=64, batch=4, steps=1_500, schedule=cosine),

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
+from ...aspect import sides
 from ...errors import nearest
 from ...networks.translation.generators import ResnetGenerator, gaussian
 from ...networks.translation.history import History
@@ -61,7 +62,8 @@ class CycleGAN(System):
         ch: int = 64,  # channels of the generators' first layer; four times as many in the blocks
         ch_d: int = 64,  # of the discriminators'
         channels: int = 3,
-        size: int = 256,  # image side, pixels
+        size: int = 256,  # shorter side of the image, pixels
+        aspect: str = "1:1",  # shape of pictures, width:height
         lr: float = 2e-4,
     ) -> None:
         super().__init__()
@@ -69,7 +71,7 @@ class CycleGAN(System):
         self.cycle, self.identity, self.lr = cycle, identity, lr
         self.G, self.F = (ResnetGenerator(channels, channels, ch, blocks) for _ in range(2))
         self.DA, self.DB = (PatchGAN(channels, ch_d, FIELDS[field]) for _ in range(2))
-        self.past_A, self.past_B = (History(history, channels, size) for _ in range(2))
+        self.past_A, self.past_B = (History(history, channels, sides(size, aspect)) for _ in range(2))
         gaussian(self)
 
     def optimizers(self) -> dict[str, Optimizer]:

@@ -41,7 +41,7 @@ class Pix2PixHD(System):
     )
     recipe = Recipe(data="cityscapes", size=1024, batch=1, steps=595_000, view="maps", schedule=Late(linear, 0.5))
     presets = {
-        "paper": Preset(),
+        "paper": Preset({}, dict(aspect="2:1")),
         "small": Preset(SMALL, dict(data="scenes", size=64, batch=4, steps=1_500)),
         "tiny": Preset(
             SMALL | dict(ch=8, blocks=1, halvings=1, ch_d=4, layers=1, ch_e=2, clusters=2, coarse=0.02),

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.optim import Adam, Optimizer
 
+from ...aspect import sides
 from ...networks.pretrained.features import features
 from ...networks.translation.instances import outlined
 from ...networks.translation.patch import PatchGAN, Pyramid
@@ -40,7 +41,7 @@ class SPADE(System):
         data="cityscapes", size=256, batch=32, steps=18_600, view="maps", schedule=Late(linear, 0.5)
     )  # 200 times 2,975 pictures
     presets = {
-        "paper": Preset(),
+        "paper": Preset({}, dict(aspect="2:1")),
         "paper-one": Preset(dict(z=0)),
         "small": Preset(SMALL, dict(data="scenes", size=64, batch=4, steps=1_500)),
         "tiny": Preset(
@@ -66,7 +67,8 @@ class SPADE(System):
         ch: int = 64,  # channels of G's last layer
         ch_d: int = 64,  # of the discriminators' first
         channels: int = 3,
-        size: int = 256,  # image side, pixels
+        size: int = 256,  # shorter side of the image, pixels
+        aspect: str = "1:1",  # shape of pictures, width:height
         lr: float = 1e-4,
         lr_d: float = 4e-4,  # of the discriminators
     ) -> None:
@@ -74,8 +76,8 @@ class SPADE(System):
         self.legend, self.objects, self.z, self.kl, self.lr, self.lr_d = legend, objects, z, kl, lr, lr_d
         self.matching, self.perceptual = matching, perceptual
         self.features, self.seen = features, tuple(seen.split(","))
-        side = max(1, size // 2**levels)
-        self.G = SPADEGenerator(legend + 1, channels, ch, levels, z, side, hidden)
+        high, wide = (max(1, side // 2**levels) for side in sides(size, aspect))
+        self.G = SPADEGenerator(legend + 1, channels, ch, levels, z, (high, wide), hidden)
         self.E = StyleEncoder(channels, z, ch, max(2, (size // 4).bit_length() - 1)) if z else None
         make = partial(PatchGAN, legend + 1 + channels, ch_d, layers, padding=2, wrap=spectral_norm)
         self.D = Pyramid(scales, make)
