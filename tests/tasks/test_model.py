@@ -48,6 +48,12 @@ def test_what_a_system_cannot_do_is_said_by_name(models):
         models["dcgan"].sample(0)
 
 
+def test_codes_are_those_of_samples(models):
+    model = models["dcgan"]
+    torch.testing.assert_close(model.decode(model.prior(70, seed=3)), model.sample(70, seed=3))
+    assert torch.equal(model.prior(4, seed=3, first=62), model.prior(70, seed=3)[62:66])
+
+
 def test_a_file_of_its_own(models, tmp_path):
     path = models["cgan"].save(tmp_path / "deep" / "cgan.safetensors")
     assert torch.equal(sfumato.load(path).sample(3), models["cgan"].sample(3))

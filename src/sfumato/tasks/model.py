@@ -105,17 +105,28 @@ class Model:
             n = min(CHUNK - offset, first + count - at)
             asked = self._labels(label, at, n, at - first)
             fields = self._fields(seed, chunk, offset, n) if asked is None else {"label": asked}
-            seeded = hash((seed, chunk)) & 0x7FFF_FFFF_FFFF_FFFF
+            seeded = _seeded(seed, chunk)
             given = Batch(n, device=self.device, seed=seeded, first=offset, total=CHUNK, **fields)
             with self._ready(seeded):
                 yield self.system.sample(given).float().clamp(-1, 1), asked
             at += n
 
-    def prior(self, n: int, *, seed: int = 0) -> Tensor:
-        """Codes as `sample` would draw them: (n, z). Raises UserError if the system draws from no code."""
-        system = self._able(Decodes, "decode a code")
-        with self._ready(seed):
-            return system.prior(Batch(n, device=self.device, seed=seed))
+    def prior(self, n: int, *, seed: int = 0, first: int = 0) -> Tensor:
+        """Codes of samples `first … first + n`, as `sample` draws them: (n, z).
+
+        Raises UserError if the system draws from no code.
+        """
+        system, codes, at = self._able(Decodes, "decode a code"), [], first
+        while at < first + n:
+            chunk, offset = divmod(at, CHUNK)
+            seeded, count = _seeded(seed, chunk), min(CHUNK - offset, first + n - at)
+            label = self._labels(None, at, count, 0)
+            fields = {} if label is None else {"label": label}
+            with self._ready(seeded):
+                given = Batch(count, device=self.device, seed=seeded, first=offset, total=CHUNK, **fields)
+                codes.append(system.prior(given))
+            at += count
+        return torch.cat(codes)
 
     def decode(self, code: Tensor) -> Tensor:
         """Images of codes: (n, z) -> (n, channels, h, w)."""
@@ -188,6 +199,11 @@ class Model:
             torch.manual_seed(seed)
             yield
         self.system.train(training)
+
+
+def _seeded(seed: int, chunk: int) -> int:
+    """The seed of a chunk's noise."""
+    return hash((seed, chunk)) & 0x7FFF_FFFF_FFFF_FFFF
 
 
 def write_model(path: Path, system: System, facts: Facts, step: int, weights: dict[str, Tensor]) -> None:

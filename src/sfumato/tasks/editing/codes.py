@@ -10,7 +10,7 @@ from ...errors import UserError
 from ...networks.editing import spaces
 from ...networks.editing.spaces import Code, check_space
 from ...networks.stylegan.latents import StyleSpaces
-from ...system import Batch, System
+from ...system import System
 from ..model import CHUNK, Model
 
 PARTS = ("coarse", "middle", "fine")
@@ -64,16 +64,7 @@ def draw(model: Model, n: int, *, seed: int = 0, space: str = "z") -> Tensor:
 def numbered(model: Model, numbers: Sequence[int], *, seed: int = 0) -> Tensor:
     """Codes z of samples by number, as `sfumato sample` draws them with a seed: (n, z). Raises UserError."""
     check_space(model.system, "z")
-    found = []
-    for number in numbers:
-        chunk, offset = divmod(number, CHUNK)
-        seeded = hash((seed, chunk)) & 0x7FFF_FFFF_FFFF_FFFF
-        label = model._labels(None, number, 1, 0)
-        fields = {} if label is None else {"label": label}
-        with model._ready(seeded):
-            given = Batch(1, device=model.device, seed=seeded, first=offset, total=CHUNK, **fields)
-            found.append(model.system.prior(given))  # type: ignore[operator]
-    return torch.cat(found)
+    return torch.cat([model.prior(1, seed=seed, first=number) for number in numbers])
 
 
 def chosen_layers(layers: int, text: str) -> list[int]:
