@@ -25,7 +25,7 @@ from ...networks.translation.patch import Halving, Pyramid
 from ...objectives.adversarial import least_squares_d, least_squares_g, wins
 from ...objectives.pixels import l1
 from ...objectives.translation import domain_invariant, over_scales
-from ...system import Batch, Falls, Losses, Paper, Preset, Recipe, System
+from ...system import Batch, Falls, Late, Losses, Paper, Preset, Recipe, System, linear
 
 WAYS = ("AtoB", "BtoA")
 SMALL = dict(ch=16, mlp=64, halvings=1, blocks=3, ch_d=16, layers=3, scales=2, lr=1e-3, cycle=10.0)
@@ -44,7 +44,10 @@ class MUNIT(System):
     presets = {
         "paper": Preset(),
         "paper-streets": Preset(dict(perceptual=1.0, cycle=10.0, features="vgg19", seen="relu4_3")),
-        "small": Preset(SMALL, dict(data="scenes", size=32, batch=4, steps=2_000, view="unpaired-times")),
+        "small": Preset(
+            SMALL,
+            dict(data="scenes", size=32, batch=4, steps=2_000, view="unpaired-times", schedule=Late(linear, 0.5)),
+        ),
         "tiny": Preset(
             SMALL | dict(ch=4, mlp=8, blocks=1, ch_d=4, layers=2, lr=2e-3),
             dict(data="scenes", size=16, batch=4, steps=20, view="unpaired-times"),
