@@ -43,8 +43,8 @@ SCENES = 200  # for testing
 SYSTEMS: dict[str, tuple[str, str, int, dict[str, object]]] = {  # the system, its preset, the side of squares, more
     "blind": ("realsr", "small", SIDE, dict(scale=SCALE, patch=48)),
     "bicubic alone": ("realsr", "small-bicubic", SIDE, dict(scale=SCALE, patch=48)),
-    "restorer, photographs": ("decrappify", "small", SIDE // 2, dict(lr_gan=1e-4)),
-    "colourist, photographs": ("decrappify", "small-colour", SIDE // 2, dict(lr_gan=1e-4)),
+    "restorer, photographs": ("decrappify", "small", SIDE // 2, {}),
+    "colourist, photographs": ("decrappify", "small-colour", SIDE // 2, {}),
     "restorer, scenes": ("decrappify", "small", 64, dict(data="scenes")),
     "colourist, scenes": ("decrappify", "small-colour", 64, dict(data="scenes")),
 }
