@@ -193,7 +193,7 @@ def inversion() -> list[str]:
 
 PROCESS = """
 import resource, sys, torch
-from sfumato.tasks import paint
+from sfumato.tasks.painting import paint
 torch.set_num_threads(1)
 side = int(sys.argv[1])
 torch.manual_seed(0)
