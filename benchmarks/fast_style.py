@@ -5,7 +5,7 @@
 Trains a fast-style and a cin of four styles, 600 steps and two or three minutes of one core each, resumed
 where they were stopped; then measures, about three minutes. --quick is a trial of everything, whose page goes nowhere.
 Contents are Kodak's photographs, of which the last four are never trained on; styles are two exemplars of textures, a
-sheet of emoji and one of game tiles, all of which may be shown.
+sheet of emoji and one of game tiles, all of which may be shown. The adain is that of style_weights.py, trained before.
 """
 
 import argparse
@@ -30,13 +30,14 @@ from sfumato.objectives.style import moments, moments_distance
 from sfumato.tasks.model import load
 from sfumato.tasks.painting.paint import neural_style
 from sfumato.tasks.painting.steady import Steady, flicker
-from sfumato.tasks.painting.styles import SHIPPED, read_style
+from sfumato.tasks.painting.styles import read_style
 from sfumato.tasks.stylise import stylise
 from sfumato.tasks.train import resume
 from style_weights import DATA, ROOT, packed
 
 RUNS = ROOT / "runs/benchmark"
 STYLES = RUNS / "styles"
+ADAIN = RUNS / "style-adain"  # that style_weights.py trains
 SIDE, PAINTING = 96, 144  # pixels
 STEPS = 500  # of the optimisation, the paper's
 FAST = dict(style=str(STYLES / "0-water.png"), side=PAINTING)
@@ -183,10 +184,10 @@ def blended(system: torch.nn.Module, contents: Tensor) -> list[str]:
 
 
 def strengths(contents: Tensor) -> list[str]:
-    """What strength does to the moments and to the content, of the shipped adain."""
-    system = load(SHIPPED, device="cpu").system
+    """What strength does to the moments and to the content, of an adain."""
+    system = load(ADAIN, device="cpu").system
     paths = sorted(STYLES.iterdir())
-    lines = ["The shipped adain: distance of the moments of its layers from the style's, relative to strength 0, and "
+    lines = ["An adain of the preset `shipped`: distance of the moments of its layers from the style's, relative to strength 0, and "
              "of its deepest maps from the photograph's, relative to 1; means of four photographs in four styles:", "",
              "| strength | style | content |", "|---|---|---|"]  # fmt: skip
     found = []
@@ -219,7 +220,7 @@ def strengths(contents: Tensor) -> list[str]:
 
 def films(n: int) -> list[str]:
     """Flicker of a film, painted frame by frame and steadily."""
-    system = load(SHIPPED, device="cpu").system
+    system = load(ADAIN, device="cpu").system
     frames = clip(n)
     style = read_style(str(STYLES / "1-ink.png"), PAINTING)
     with torch.no_grad():
@@ -255,7 +256,7 @@ def difference(frames: Tensor, painted: Tensor, steady: Tensor) -> float:
 
 def large() -> list[str]:
     """Time and memory of the command for large pictures, in a process of its own each."""
-    lines = ["The shipped adain from file to file, one thread; memory above that of an empty picture's process:", "",
+    lines = ["The adain from file to file, one thread; memory above that of an empty picture's process:", "",
              "| picture | seconds of one core | memory, MB |", "|---|---|---|"]  # fmt: skip
     base = None
     for side in (64, 1024, 2048):
@@ -271,7 +272,7 @@ def large() -> list[str]:
 
 def paint(path: str) -> None:
     """One picture, as the command would; prints process time and the peak of memory, MB."""
-    stylise(path, style=STYLES / "1-ink.png", out=f"{path}.painted.png", quiet=True)
+    stylise(path, style=STYLES / "1-ink.png", model=ADAIN, out=f"{path}.painted.png", quiet=True)
     print(time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
