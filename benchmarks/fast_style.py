@@ -187,8 +187,9 @@ def strengths(contents: Tensor) -> list[str]:
     """What strength does to the moments and to the content, of an adain."""
     system = load(ADAIN, device="cpu").system
     paths = sorted(STYLES.iterdir())
-    lines = ["An adain of the preset `shipped`: distance of the moments of its layers from the style's, relative to strength 0, and "
-             "of its deepest maps from the photograph's, relative to 1; means of four photographs in four styles:", "",
+    lines = ["An adain of the preset `shipped`: distance of the moments of its layers from the style's, relative to "
+             "strength 0, and of its deepest maps from the photograph's, relative to 1; means of four photographs in "
+             "four styles:", "",
              "| strength | style | content |", "|---|---|---|"]  # fmt: skip
     found = []
     with torch.no_grad():
