@@ -244,7 +244,7 @@ def clip(n: int) -> Tensor:
     noise = torch.randn(n, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)) * 3 / 127.5
     frames = scenes[:1].repeat(n, 1, 1, 1)
     for k in range(n):
-        left = 3 * k
+        left = 2 * k
         frames[k, :, 40:88, left : left + 48] = scenes[1, :, 40:88, 40:88]
     return (frames + noise).clamp(-1, 1)
 

@@ -1,6 +1,6 @@
 import torch
 
-from sfumato.tasks.painting.steady import Steady, flicker, moved
+from sfumato.tasks.painting.steady import MOVED, Steady, flicker, moved
 
 
 def film(n=8, size=32, noise=0.0):
@@ -26,6 +26,12 @@ def test_still_places_flicker_less():
     before, after = flicker(frames, painted), flicker(frames, steady)
     assert after < before / 3
     torch.testing.assert_close(steady[0], painted[0])
+
+
+def test_the_grain_of_a_camera_is_no_movement():
+    frames = film(noise=3 / 127.5)
+    seen = moved(frames[:1], frames[1:2])[0, 0]
+    assert (seen[18:] < MOVED / 2).float().mean() > 0.9 and seen[4:10, 2:6].min() > MOVED
 
 
 def test_what_moves_is_as_it_was_painted():

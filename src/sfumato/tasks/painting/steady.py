@@ -31,7 +31,7 @@ class Steady:
 
 def moved(before: Tensor, after: Tensor) -> Tensor:
     """How much the surroundings of each pixel changed at most: (b, c, h, w), (b, c, h, w) -> (b, 1, h, w)."""
-    smooth = F.avg_pool2d((after - before).abs().amax(1, keepdim=True), 3, 1, 1)  # less the grain of a camera
+    smooth = F.avg_pool2d(after - before, 5, 1, 2).abs().amax(1, keepdim=True)  # the grain of a camera cancels
     return F.max_pool2d(smooth, NEAR, 1, NEAR // 2)
 
 
