@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/world_readers.py [scenes] [faces] [--report]
 
 Writes src/sfumato/networks/pretrained/reader_scenes.safetensors, reader_faces.safetensors and
-docs/results/world-readers.md. About 50 minutes a world on one core; the same file each time. With --report the shipped
+docs/results/world-readers.md. About 35 minutes a world on one core; the same file each time. With --report the shipped
 readers are only measured. Half of what is shown in training is noisy, blurred, coarse, compressed, shifted or of
 another brightness; a seventh is no picture of the world at all, to be known as such.
 """
@@ -41,7 +41,7 @@ ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "src/sfumato/networks/pretrained"
 SEED, BATCH = 0, 48
 # Rounds of pictures and steps. Each begins where the last one's file ends, with other pictures and a lower rate.
-ROUNDS = {"scenes": [(50_000, 2200), (50_000, 1400)], "faces": [(40_000, 1600), (22_000, 450), (50_000, 1100)]}
+ROUNDS = {"scenes": [(50_000, 2200)], "faces": [(40_000, 1600), (22_000, 450)]}
 APART = 100_000  # indices between the pictures of two rounds
 BALANCE = {"scenes": 0.0, "faces": 1 / 3}  # a part whose share of the pixels is f counts in proportion to 1 / f^this
 CALIBRATION = np.arange(990_000, 994_000)  # neither trained on nor tested with
