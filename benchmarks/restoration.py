@@ -35,13 +35,17 @@ from upscale_weights import SIDE, cut
 
 RUNS = Path("runs/benchmark")
 KODAK = sorted(DATA.glob("superres/kodak24/**/*.png"))
-SHOWN = -2, -10  # of them, that nothing learns from
+SHOWN = -2, -10  # of them, whose squares nothing learns from
 SQUEEZENET = DATA / "features/squeezenet1_1_keras_notop/squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5"
 SCALE, SQUARE = 2, 224  # of the enlargements; pixels a side of the pictures for testing
-PICTURES, VARIANCE = 12, 160.0  # that the camera took for the pools; its noise varies by less, of pixels in [0, 255]
+PICTURES = 12  # that a camera took for its pools
+CAMERAS = {  # its noise's variance in the dark, what the light adds, and the bound of what is smooth; of 255
+    "by day": (4.0, 32.0, 60.0),
+    "at night": (16.0, 128.0, 160.0),
+}
 SCENES = 200  # for testing
 SYSTEMS: dict[str, tuple[str, str, int, dict[str, object]]] = {  # the system, its preset, the side of squares, more
-    "blind": ("realsr", "small", SIDE, dict(scale=SCALE, patch=48)),
+    **{f"blind, {camera}": ("realsr", "small", SIDE, dict(scale=SCALE, patch=48)) for camera in CAMERAS},
     "bicubic alone": ("realsr", "small-bicubic", SIDE, dict(scale=SCALE, patch=48)),
     "restorer, photographs": ("decrappify", "small", SIDE // 2, {}),
     "colourist, photographs": ("decrappify", "small-colour", SIDE // 2, {}),
@@ -61,13 +65,15 @@ def trained(key: str, quick: bool) -> sfumato.Model:
     """A model from its finished run, trained on if it was begun, trained now if there is none."""
     name, preset, side, options = SYSTEMS[key]
     folder = Path("runs/quick") if quick else RUNS
-    run = folder / f"restoration-{name}-{preset}{'-scenes' * ('data' in options)}-0"
+    camera = key.removeprefix("blind, ")
+    kind = "-scenes" if "data" in options else f"-{camera.split()[-1]}" if camera in CAMERAS else ""
+    run = folder / f"restoration-{name}-{preset}{kind}-0"
     if (run / "model.safetensors").exists():
         return sfumato.load(run)
     if list((run / "resume").glob("*.safetensors")):
         return sfumato.resume(run, evaluate=False, quiet=True)
-    if key == "blind":
-        options = options | dict(pools=str(gathered(folder, quick)))
+    if camera in CAMERAS:
+        options = options | dict(pools=str(gathered(camera, folder, quick)))
     print(f"training {name}, preset {preset}", flush=True)
     options = dict(data=tiles(side)) | options if "data" not in options else options
     return sfumato.train(
@@ -90,19 +96,20 @@ def tiles(side: int) -> Path:
     return folder
 
 
-def gathered(folder: Path, quick: bool) -> Path:
-    """Kernels and noise, from pictures that the camera took: KernelGAN finds the kernels, knowing nothing of them."""
-    taken, out = folder / "restoration-camera", folder / "restoration-pools.safetensors"
+def gathered(camera: str, folder: Path, quick: bool) -> Path:
+    """Kernels and noise, from pictures that a camera took: KernelGAN finds the kernels, knowing nothing of them."""
+    kind = camera.split()[-1]
+    taken, out = folder / f"restoration-camera-{kind}", folder / f"restoration-pools-{kind}.safetensors"
     if not out.exists():
         taken.mkdir(parents=True, exist_ok=True)
         generator = torch.Generator().manual_seed(1)
         paths = KODAK[:: 12 if quick else 24 // PICTURES]
         for path, kernel in zip(paths, blurs(len(paths), generator), strict=True):
-            low = photographed(pixels_of(path).float() / 127.5 - 1, kernel[None], True, generator)
+            low = photographed(pixels_of(path).float() / 127.5 - 1, kernel[None], camera, generator)
             Image.fromarray(to_bytes(low)[0]).save(taken / path.name)
         print("gathering kernels and noise", flush=True)
         found = pools(
-            taken, out, scale=SCALE, side=64, variance=1e4 if quick else VARIANCE, steps=30 if quick else None
+            taken, out, scale=SCALE, side=64, variance=1e4 if quick else CAMERAS[camera][2], steps=30 if quick else None
         )
         print(f"{found.kernels} kernels, {found.patches} patches of noise", flush=True)
     return out
@@ -124,14 +131,14 @@ def sources(quick: bool) -> Tensor:
     return torch.cat(found)
 
 
-def cameras(image: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Pictures as the camera takes them, by blurs and noise that no system has seen: (n, 3, h / 2, w / 2)."""
+def taken_by(camera: str, image: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """Pictures as a camera takes them, by blurs and noise that no system has seen: (n, 3, h / 2, w / 2)."""
     generator = torch.Generator().manual_seed(7)
     plain = fitted(bicubic_kernel(SCALE), 10 * SCALE, SCALE).expand(len(image), -1, -1)
     found = blurs(len(image), generator)
     for name, kernels, noisy in (("nothing", plain, False), ("blur", found, False), ("noise", plain, True),
                                  ("blur and noise", found, True)):  # fmt: skip
-        yield name, photographed(image, kernels, noisy, generator)
+        yield name, photographed(image, kernels, camera if noisy else None, generator)
 
 
 def blurs(n: int, generator: torch.Generator) -> Tensor:
@@ -143,11 +150,12 @@ def blurs(n: int, generator: torch.Generator) -> Tensor:
     return torch.stack(found)
 
 
-def photographed(image: Tensor, kernels: Tensor, noisy: bool, generator: torch.Generator) -> Tensor:
-    """Pictures by kernels of their own, and noise whose variance grows with the light, its deviation from 4 to 12."""
+def photographed(image: Tensor, kernels: Tensor, camera: str | None, generator: torch.Generator) -> Tensor:
+    """Pictures by kernels of their own, and a camera's noise, if one is named, whose variance grows with the light."""
     low = shrink_each(image, kernels, SCALE)
-    spread = (16 + 128 * (low + 1) / 2).clamp(min=0).sqrt() / 127.5
-    return as_bytes(low + noisy * spread * torch.randn(low.shape, generator=generator))
+    dark, light, _ = CAMERAS[camera] if camera else (0.0, 0.0, 0.0)
+    spread = (dark + light * (low + 1) / 2).clamp(min=0).sqrt() / 127.5
+    return as_bytes(low + spread * torch.randn(low.shape, generator=generator))
 
 
 def disc(radius: float, scale: int) -> Tensor:
@@ -188,12 +196,13 @@ def in_parts(restore: Restore, image: Tensor) -> Tensor:
 
 def enlarged(models: dict[str, sfumato.Model], image: Tensor) -> Iterator[str]:
     """The table of enlargement."""
-    yield "| what the camera adds | bicubic | trained on bicubic alone | RealSR |"
-    yield "|---|---|---|---|"
-    for name, low in cameras(image):
-        results = [enlarge(low, SCALE)]
-        results += [in_parts(models[k].system.upscale, low) for k in ("bicubic alone", "blind")]
-        yield f"| {name} | {' | '.join(judged(image, x) for x in results)} |"
+    yield "| camera | what it adds | bicubic | trained on bicubic alone | RealSR |"
+    yield "|---|---|---|---|---|"
+    for camera in CAMERAS:
+        for name, low in taken_by(camera, image):
+            results = [enlarge(low, SCALE)]
+            results += [in_parts(models[k].system.upscale, low) for k in ("bicubic alone", f"blind, {camera}")]
+            yield f"| {camera} | {name} | {' | '.join(judged(image, x) for x in results)} |"
 
 
 def restored(models: dict[str, sfumato.Model], images: dict[str, Tensor]) -> Iterator[str]:
@@ -234,8 +243,8 @@ def draw(models: dict[str, sfumato.Model], path: Path) -> None:
             rows += [crappy, in_parts(restore, crappy), truth]
     for image in photographs:
         truth = image[..., 160:288, 240:368]
-        low = dict(cameras(truth))["blur and noise"]
-        rows += [enlarge(low, SCALE), in_parts(models["blind"].system.upscale, low), truth]
+        low = dict(taken_by("at night", truth))["blur and noise"]
+        rows += [enlarge(low, SCALE), in_parts(models["blind, at night"].system.upscale, low), truth]
     sheet = grid(torch.cat(rows).clamp(-1, 1), columns=6, zoom=1)
     sheet.quantize(255, Image.Quantize.MEDIANCUT).save(path, optimize=True)
 
@@ -251,7 +260,7 @@ def main() -> None:
     text = PAGE.replace("ENLARGED", "\n".join(enlarged(models, photographs)))
     for key, rows in (("RESTORED", restored), ("COLOURED", coloured)):
         text = text.replace(key, "\n".join(rows(models, images)))
-    spent = ", ".join(f"{key} {minutes(m):.1f}" for key, m in models.items())
+    spent = "; ".join(f"{key} {minutes(m):.1f}" for key, m in models.items())
     text = text.replace("MINUTES", spent).replace("PICTURES", str(PICTURES))
     draw(models, Path("runs/quick/restoration.png") if quick else RESULTS / "restoration.png")
     if quick:
@@ -266,10 +275,10 @@ work: MINUTES. What is measured are the middles of the 19 pictures of Set5 and S
 ## Enlarging twice
 
 PSNR, dB / distance of SqueezeNet's features, which is LPIPS without its learned weights / NIQE. Of the last two less is
-better. Both networks are the same and learned equally long. A camera was simulated: its blurs are discs and Gaussians,
-its noise grows with the light from a deviation of 4 to one of 12, of 255, as at night. RealSR's kernels and noise were
-gathered from PICTURES pictures that it took, by KernelGAN and from what is smooth, with no truth beside them; the
-pictures below have other blurs, drawn anew, and other noise.
+better. All networks are the same and learned equally long. Two cameras were simulated: their blurs are discs and
+Gaussians, their noise grows with the light, from a deviation of 2 to one of 6, of 255, by day, and from 4 to 12 at
+night. RealSR's kernels and noise were gathered from PICTURES pictures that a camera took, by KernelGAN and from what is
+smooth, with no truth beside them; the pictures below have other blurs, drawn anew, and other noise.
 
 ENLARGED
 
@@ -288,9 +297,9 @@ COLOURED
 
 ![Given, restored, truth](restoration.png)
 
-From above: low resolution, JPEG, noise, all of these, colour, and an enlargement of what blur and noise have left.
+From above: low resolution, JPEG, noise, all of these, colour, and an enlargement of what the camera took at night.
 Of each three pictures the first is what the system was given, the last the truth. These are the two photographs of
-Kodak's that nothing learned from.
+Kodak's from whose squares nothing learned.
 """
 
 

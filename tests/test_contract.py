@@ -207,7 +207,7 @@ def test_is_documented_and_one_page(name):
 
 
 ARROWS = {
-    "systems": {"system", "networks", "objectives", "optim", "generators", "aspect", "errors"},
+    "systems": {"system", "networks", "objectives", "optim", "generators", "errors"},
     "generators": {"tasks.model", "catalog", "system", "errors"},
     "networks": {"networks", "aspect", "resample", "errors"},
     "objectives": {"objectives", "errors"},

@@ -163,7 +163,7 @@ def test_the_residual_generator_of_the_paper():
 
 
 def test_a_history_shows_new_ones_half_of_the_time_and_every_old_one_alike():
-    memory = History(10, 1, (2, 2))
+    memory = History(10, 1, 2)
     chance = torch.rand(4000, 2)
     images = torch.arange(4000.0).remainder(256).div(127.5).sub(1).view(-1, 1, 1, 1).expand(-1, 1, 2, 2)
     first = memory(images[:10], chance[:10])
@@ -177,14 +177,14 @@ def test_a_history_shows_new_ones_half_of_the_time_and_every_old_one_alike():
 
 
 def test_a_history_gives_back_what_it_kept():
-    memory, images = History(2, 3, (4, 4)), torch.rand(4, 3, 4, 4) * 2 - 1
+    memory, images = History(2, 3, 4), torch.rand(4, 3, 4, 4) * 2 - 1
     chance = torch.tensor([[0.9, 0.0], [0.9, 0.0], [0.1, 0.6], [0.9, 0.6]])
     shown = memory(images, chance)
     assert torch.equal(shown[[0, 1, 3]], images[[0, 1, 3]])
     torch.testing.assert_close(shown[2], images[1], atol=1 / 255, rtol=0)
     kept = memory.kept[1].float() / 127.5 - 1
     torch.testing.assert_close(kept, images[2], atol=1 / 255, rtol=0)
-    other = History(2, 3, (4, 4))
+    other = History(2, 3, 4)
     other.load_state_dict(memory.state_dict())
     assert torch.equal(other(images, chance), memory(images, chance))
 

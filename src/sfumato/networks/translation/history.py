@@ -7,6 +7,8 @@ Zhu et al., 2017, section 4. https://arxiv.org/abs/1703.10593
 import torch
 from torch import Tensor, nn
 
+from ...aspect import SQUARE, sides
+
 
 class History(nn.Module):
     """The last fakes: once it is full, each new one takes an old one's place with chance a half, which is then shown.
@@ -17,9 +19,9 @@ class History(nn.Module):
     kept: Tensor
     count: Tensor
 
-    def __init__(self, capacity: int, channels: int, sides: tuple[int, int]) -> None:
+    def __init__(self, capacity: int, channels: int, size: int, aspect: str = SQUARE) -> None:
         super().__init__()
-        self.register_buffer("kept", torch.zeros(capacity, channels, *sides, dtype=torch.uint8))
+        self.register_buffer("kept", torch.zeros(capacity, channels, *sides(size, aspect), dtype=torch.uint8))
         self.register_buffer("count", torch.tensor(0))
 
     @torch.no_grad()

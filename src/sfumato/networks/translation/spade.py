@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from ...aspect import SQUARE, sides
 from .generators import fitted, instance_norm
 
 
@@ -62,15 +63,14 @@ class SPADEGenerator(nn.Module):
     """
 
     def __init__(
-        self, inputs: int, channels: int, ch: int = 64, levels: int = 5, z: int = 256,
-        sides: tuple[int, int] = (8, 8), hidden: int = 128,
+        self, inputs: int, channels: int, ch: int = 64, levels: int = 5, z: int = 256, size: int = 256,
+        hidden: int = 128, aspect: str = SQUARE,
     ) -> None:  # fmt: skip
         super().__init__()
         widths = [ch * min(2 ** (levels - 1 - k), 16) for k in range(levels)]
-        self.levels, self.sides = levels, sides
-        self.start: nn.Module = (
-            nn.Linear(z, widths[0] * sides[0] * sides[1]) if z else nn.Conv2d(inputs, widths[0], 3, 1, 1)
-        )
+        self.levels = levels
+        self.smallest = high, wide = tuple(max(1, side // 2**levels) for side in sides(size, aspect))
+        self.start: nn.Module = nn.Linear(z, widths[0] * high * wide) if z else nn.Conv2d(inputs, widths[0], 3, 1, 1)
         self.code = bool(z)
         make = partial(SPADEBlock, inputs=inputs, hidden=hidden)
         self.first, self.middle = make(widths[0], widths[0]), make(widths[0], widths[0])
@@ -86,8 +86,8 @@ class SPADEGenerator(nn.Module):
         size = tuple(side // 2**self.levels for side in layout.shape[-2:])
         if self.code:
             assert code is not None
-            x = self.start(code).unflatten(1, (-1, *self.sides))
-            x = x if size == self.sides else F.interpolate(x, size, mode="bilinear")
+            x = self.start(code).unflatten(1, (-1, *self.smallest))
+            x = x if size == self.smallest else F.interpolate(x, size, mode="bilinear")
         else:
             x = self.start(F.interpolate(layout, size, mode="nearest"))
         x = self.first(x, layout)

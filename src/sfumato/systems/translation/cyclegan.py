@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from ...aspect import sides
 from ...errors import nearest
 from ...networks.translation.generators import ResnetGenerator, gaussian
 from ...networks.translation.history import History
@@ -71,7 +70,7 @@ class CycleGAN(System):
         self.cycle, self.identity, self.lr = cycle, identity, lr
         self.G, self.F = (ResnetGenerator(channels, channels, ch, blocks) for _ in range(2))
         self.DA, self.DB = (PatchGAN(channels, ch_d, FIELDS[field]) for _ in range(2))
-        self.past_A, self.past_B = (History(history, channels, sides(size, aspect)) for _ in range(2))
+        self.past_A, self.past_B = (History(history, channels, size, aspect) for _ in range(2))
         gaussian(self)
 
     def optimizers(self) -> dict[str, Optimizer]:

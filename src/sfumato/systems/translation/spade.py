@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.optim import Adam, Optimizer
 
-from ...aspect import sides
 from ...networks.pretrained.features import features
 from ...networks.translation.instances import outlined
 from ...networks.translation.patch import PatchGAN, Pyramid
@@ -76,8 +75,7 @@ class SPADE(System):
         self.legend, self.objects, self.z, self.kl, self.lr, self.lr_d = legend, objects, z, kl, lr, lr_d
         self.matching, self.perceptual = matching, perceptual
         self.features, self.seen = features, tuple(seen.split(","))
-        high, wide = (max(1, side // 2**levels) for side in sides(size, aspect))
-        self.G = SPADEGenerator(legend + 1, channels, ch, levels, z, (high, wide), hidden)
+        self.G = SPADEGenerator(legend + 1, channels, ch, levels, z, size, hidden, aspect)
         self.E = StyleEncoder(channels, z, ch, max(2, (size // 4).bit_length() - 1)) if z else None
         make = partial(PatchGAN, legend + 1 + channels, ch_d, layers, padding=2, wrap=spectral_norm)
         self.D = Pyramid(scales, make)
