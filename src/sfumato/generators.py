@@ -11,10 +11,10 @@ from .errors import UserError
 from .system import System
 
 
-def open_generator(generator: str | System, size: int, channels: int) -> Any:
+def open_generator(generator: str | System, size: int, channels: int, aspect: str = "1:1") -> Any:
     """The system of a run folder or a model file, in evaluation mode; of "", a small StyleGAN2 that learned nothing.
 
-    Raises UserError if there is no such run, or if it draws pictures of another size or number of channels.
+    Raises UserError if there is no such run, or if it draws pictures of another size, shape or number of channels.
     """
     if isinstance(generator, System):
         return generator.eval()
@@ -23,7 +23,7 @@ def open_generator(generator: str | System, size: int, channels: int) -> Any:
 
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            hyper = dict(z=8, w=8, ch=4, ch_max=8, mapping=2, size=size, channels=channels)
+            hyper = dict(z=8, w=8, ch=4, ch_max=8, mapping=2, size=size, channels=channels, aspect=aspect)
             system = catalog.build("stylegan2", **hyper).eval()
             with torch.no_grad():  # which begins at 0, so that noise would not show
                 for name, value in system.named_parameters():
@@ -32,12 +32,12 @@ def open_generator(generator: str | System, size: int, channels: int) -> Any:
     from .tasks.model import load
 
     model = load(generator, device="cpu")
-    if model.oblong:
-        raise UserError(f"generator {generator} draws {model.facts.shown} pixels; this system works on squares alone")
-    if (model.facts.size, model.facts.channels) != (size, channels):
-        colours = "grey" if model.facts.channels == 1 else "colour"
+    facts = model.facts
+    if (facts.size, facts.aspect, facts.channels) != (size, aspect, channels):
+        colours = "grey" if facts.channels == 1 else "colour"
+        shape = f" --aspect {facts.aspect}" if model.oblong or facts.aspect != aspect else ""
         raise UserError(
-            f"generator {generator} draws {model.facts.size} pixels in {colours}; take data of the same kind and "
-            f"--size {model.facts.size} --channels {model.facts.channels}"
+            f"generator {generator} draws {facts.shown} pixels in {colours}; take data of the same kind and "
+            f"--size {facts.size}{shape} --channels {facts.channels}"
         )
     return model.system.eval()

@@ -12,7 +12,7 @@ import sfumato
 from command import call, execute
 from sfumato import catalog
 from sfumato.system import Recipe
-from sfumato.tasks.editing.regions import copy_activations
+from sfumato.tasks.editing.regions import copy_activations, inpaint
 from sfumato.tasks.editing.restore import restore
 from sfumato.tasks.editing.strokes import read_strokes
 from sfumato.tasks.factors import horizontal, slant, vertical
@@ -127,14 +127,42 @@ def test_a_model_of_another_shape_is_inverted_and_edited(run, folder, tmp_path, 
     assert found.images.shape[2:] == (16, 24)
 
 
-def test_what_works_on_squares_alone_refuses_a_model_of_another_shape(run, folder, tmp_path):
+def test_damage_of_another_shape_is_undone(run):
     model = sfumato.load(run, device="cpu")
-    with pytest.raises(sfumato.UserError, match="mgan-prior works on squares alone, and stylegan2-ada draws 24×16"):
-        restore(model, torch.zeros(1, 1, 16, 24), "grey")
-    with pytest.raises(sfumato.UserError, match="draws 24×16 pixels; this system works on squares alone"):
-        train("inversion", data=folder, size=16, generator=str(run), **QUIET)
+    image, hole = model.sample(2), torch.ones(1, 1, 16, 24)
+    hole[..., 4:12, 16:] = 0
+    for method in ("mgan-prior", "dgp"):
+        found = restore(model, image * hole, "inpaint", method=method, mask=hole, steps=2)
+        assert found.shape == image.shape
+        torch.testing.assert_close(found * hole, image * hole)
+        assert restore(model, image[:, :, ::2, ::2], "superres-x2", method=method, steps=2).shape == image.shape
+    with pytest.raises(sfumato.UserError, match="takes pictures of 1×16×24, not 1×16×16"):
+        restore(model, torch.zeros(1, 1, 16, 16), "grey")
+
+
+def test_holes_of_another_shape_are_filled_and_nothing_else_moves(run):
+    model = sfumato.load(run, device="cpu")
+    image, hole = model.sample(1), torch.zeros(1, 1, 16, 24)
+    hole[..., 2:9, 15:] = 1
+    made = inpaint(model, image, hole, steps=3)
+    assert made.image.shape == image.shape and made.outside(image) == 0
+
+
+@pytest.mark.parametrize("name", ["inversion", "in-domain"])
+def test_encoders_learn_generators_of_another_shape(run, folder, tmp_path, name):
+    encoder = train(name, data=folder, size=16, aspect="3:2", generator=str(run), steps=2, out=tmp_path / "e", **QUIET)
+    model = sfumato.load(run, device="cpu")
+    found = sfumato.invert(model, model.sample(2), method="encoder", encoder=encoder)
+    assert found.image.shape == (2, 3, 16, 24)
+    with pytest.raises(sfumato.UserError, match=r"draws 24×16 pixels in colour; take .*--size 16 --aspect 3:2 "):
+        train(name, data=folder, size=16, generator=str(run), **QUIET)
+
+
+def test_what_works_on_squares_alone_refuses_a_model_of_another_shape(run, capsys):
+    status, _, err = execute(capsys, "dissect", run, "--world", "faces")
+    assert status and "dissect works on squares alone, and stylegan2-ada draws 24×16 pixels" in err
     with pytest.raises(sfumato.UserError, match="this generator draws 24×16 pixels of 3 channels"):
-        sfumato.invert(model, torch.zeros(1, 3, 16, 16))
+        sfumato.invert(sfumato.load(run, device="cpu"), torch.zeros(1, 3, 16, 16))
 
 
 def test_strokes_and_copies_lie_where_they_were_put(run, tmp_path):
@@ -164,7 +192,11 @@ def test_factors_are_read_off_other_shapes():
 def test_every_field_of_a_recipe_is_a_flag():
     assert Recipe().aspect == "1:1"
     takes = {name for name in catalog.names() if "aspect" in catalog.hyperparameters(catalog.find(name))}
-    assert takes == {"progan", "stylegan", "stylegan2", "stylegan2-ada", "cyclegan", "spade"}
+    line, editing = (
+        {"progan", "stylegan", "stylegan2", "stylegan2-ada"},
+        {"inversion", "in-domain", "mgan-prior", "dgp"},
+    )
+    assert takes == {*line, *editing, "image2stylegan-plus", "cyclegan", "spade"}
 
 
 @pytest.mark.parametrize(("system", "view", "size"), [("cyclegan", "unpaired", 16), ("spade", "maps", 32)])

@@ -22,8 +22,9 @@ class Coded(nn.Module):
     spread: Tensor  # how far its numbers are from that: ()
 
     def open(
-        self, generator: Any, stored: bool, drawn: Tensor, space: str, ch: int, ch_max: int, size: int, channels: int
-    ) -> None:
+        self, generator: Any, stored: bool, drawn: Tensor, space: str, ch: int, ch_max: int, size: int, channels: int,
+        aspect: str,
+    ) -> None:  # fmt: skip
         """Make H, E, and the mean and spread of codes that were drawn (n, z).
 
         Raises UserError for S, for which there are no encoders here, or a space that the generator has not.
@@ -37,18 +38,18 @@ class Coded(nn.Module):
         self.register_buffer("mean", mean.clone())
         self.register_buffer("spread", spread.clone())
         points, n = mean.shape[1:] if mean.dim() == 3 else (1, mean.shape[1])
-        self.E = Encoder(points, n, ch, ch_max, size, channels)
+        self.E = Encoder(points, n, ch, ch_max, size, channels, aspect)
 
     def encode(self, image: Tensor) -> Tensor:
-        """Codes of images: (b, channels, size, size) -> (b, z), (b, w) or (b, layers, w)."""
+        """Codes of images: (b, channels, h, w) -> (b, z), (b, w) or (b, layers, w)."""
         return self.mean + self.spread * self.E(image).reshape(len(image), *self.mean.shape[1:])
 
     def generate(self, code: Tensor) -> Tensor:
-        """Pictures of codes, not clipped: -> (b, channels, size, size)."""
+        """Pictures of codes, not clipped: -> (b, channels, h, w)."""
         return picture(self.H.system, code, self.space)
 
     def reconstruct(self, image: Tensor) -> Tensor:
-        """Images as the generator has them: (b, channels, size, size) in [-1, 1] -> the same."""
+        """Images as the generator has them: (b, channels, h, w) in [-1, 1] -> the same."""
         return self.generate(self.encode(image)).clamp(-1, 1)
 
     def code_of(self, drawn: Tensor, other: Tensor, at: Tensor) -> Tensor:

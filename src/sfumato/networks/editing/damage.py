@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...aspect import SQUARE, sides
 from ...errors import UserError, nearest
 from ...resample import imresize
 from ..stylegan.latents import Given
@@ -64,19 +65,20 @@ class Damaged(nn.Module):
 
     damage: str
     given: Tensor  # as `damaged` gives it
-    mask: Tensor  # (pictures, 1, size, size), 1 where pixels are known
+    mask: Tensor  # (pictures, 1, h, w), 1 where pixels are known
 
-    def blank(self, damage: str, pictures: int, channels: int, size: int) -> None:
+    def blank(self, damage: str, pictures: int, channels: int, size: int, aspect: str = SQUARE) -> None:
         """Make the buffers. Raises UserError for an unknown damage."""
         self.channels = channels
-        self.damage, empty = nearest(damage, DAMAGES, "damage"), torch.zeros(pictures, channels, size, size)
+        self.damage = nearest(damage, DAMAGES, "damage")
+        empty = torch.zeros(pictures, channels, *sides(size, aspect))
         self.register_buffer("mask", middle(empty))
         self.register_buffer("given", damaged(empty, damage, self.mask))
 
     def whole(self, image: Tensor) -> Tensor:
-        """Damaged pictures as a network takes them: of any side and channels -> (b, channels, size, size)."""
-        size = self.mask.shape[-1]
-        wide = F.interpolate(image, size=(size, size)) if image.shape[-1] != size else image
+        """Damaged pictures as a network takes them: of any side and channels -> (b, channels, h, w)."""
+        size = self.mask.shape[-2:]
+        wide = F.interpolate(image, size=size) if image.shape[-2:] != size else image
         return wide.expand(-1, self.channels, -1, -1)
 
     def know(self, batch: Given) -> None:

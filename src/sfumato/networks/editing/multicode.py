@@ -50,7 +50,7 @@ class MultiCode(nn.Module):
             self.importance.fill_(1 / self.codes)
 
     def forward(self, generator: Any) -> Tensor:
-        """The pictures, not clipped: (n, channels, size, size)."""
+        """The pictures, not clipped: (n, channels, h, w)."""
         meeting: dict[nn.Module, Callable[[Tensor], Any]] = {generator.get_submodule(self.place): self.compose}
         if not self.styled:
             with _replacing(meeting):

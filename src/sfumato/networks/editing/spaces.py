@@ -56,7 +56,7 @@ def lift(generator: Generator, code: Code, space: str, to: str) -> Code:
 
 
 def picture(generator: Generator, code: Code, space: str, noise: Sequence[Tensor] | None = None) -> Tensor:
-    """Pictures of codes, not clipped where the generator does not need it: -> (b, channels, size, size), float32."""
+    """Pictures of codes, not clipped where the generator does not need it: -> (b, channels, h, w), float32."""
     if not isinstance(generator, StyleSpaces):
         return generator.decode(code).float()
     if space == "s":

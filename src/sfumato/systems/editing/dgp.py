@@ -61,13 +61,14 @@ class DGP(Damaged, System):
         seen: float = 1.0,  # weight of what the discriminator sees
         pixels: float = 1.0,  # weight of the squared error
         pictures: int = 1,  # at once, the first rows of the first batch
-        size: int = 256,  # image side, pixels
+        size: int = 256,  # shorter side of the image, pixels
+        aspect: str = "1:1",  # shape of pictures, width:height
         channels: int = 3,
         lr: float = 1e-4,  # of the generator
         lr_code: float = 1e-3,  # of the code
     ) -> None:
         super().__init__()
-        found = open_generator(generator, size, channels)
+        found = open_generator(generator, size, channels, aspect)
         if not isinstance(getattr(found, "D", None), nn.Module):
             raise UserError("dgp compares pictures by the generator's discriminator, and this one has none")
         self.H = Held(found, isinstance(generator, System))
@@ -80,7 +81,7 @@ class DGP(Damaged, System):
         held = dict(draw.named_parameters())
         self.code = nn.Parameter(torch.zeros(pictures, example.shape[1]))
         self.change = nn.ParameterList(torch.zeros(pictures, held[k].numel()) for k in self.names)
-        self.blank(damage, pictures, channels, size)
+        self.blank(damage, pictures, channels, size, aspect)
 
     def drawing(self) -> Drawing:
         """The generator as one module from codes to pictures."""
@@ -135,9 +136,9 @@ class DGP(Damaged, System):
         return {"seen": self.seen * seen, "pixels": self.pixels * masked_mse(estimate, given, known)}
 
     def restored(self) -> Tensor:
-        """The pictures as they are: (pictures, channels, size, size) in [-1, 1]."""
+        """The pictures as they are: (pictures, channels, h, w) in [-1, 1]."""
         return self.draw().clamp(-1, 1)
 
     def sample(self, given: Batch) -> Tensor:
-        """Pictures, chosen at random from those that were restored: (n, channels, size, size)."""
+        """Pictures, chosen at random from those that were restored: (n, channels, h, w)."""
         return self.restored()[given.randint(len(self.given))]

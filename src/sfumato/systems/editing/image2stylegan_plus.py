@@ -54,13 +54,14 @@ class Image2StyleGANPlus(System):
         painted: float = 0.3,  # weight of the style, relative to what a black picture has
         keep: float = 0.0,  # weight of the squared distance from where W+ began, in spreads
         pictures: int = 1,  # at once, the first rows of the first batch
-        size: int = 1024,  # image side, pixels
+        size: int = 1024,  # shorter side of the image, pixels
+        aspect: str = "1:1",  # shape of pictures, width:height
         channels: int = 3,
         lr: float = 0.1,  # of W+, in spreads
         lr_noise: float = 0.05,
     ) -> None:
         super().__init__()
-        found = open_generator(generator, size, channels)
+        found = open_generator(generator, size, channels, aspect)
         if not isinstance(found, StyleSpaces):
             raise UserError("image2stylegan++ needs W+ and noise: give the run of a stylegan or stylegan2")
         self.H, self.features = Held(found, isinstance(generator, System)), features
@@ -68,9 +69,10 @@ class Image2StyleGANPlus(System):
         self.perceptual, self.painted, self.keep, self.lr, self.lr_noise = perceptual, painted, keep, lr, lr_noise
         with torch.no_grad():
             (mean,), (spread,) = statistics(found, found.prior(Batch(2_000)), "w+")
+            blank = torch.zeros_like(found.synthesis(mean)).repeat(pictures, 1, 1, 1)
         self.moved = nn.Parameter(torch.zeros(pictures, *mean.shape[1:]))
         self.noise = nn.ParameterList(fresh_noise(found, pictures))
-        blank, place = torch.zeros(pictures, channels, size, size), torch.zeros(pictures, 1, size, size)
+        place = blank[:, :1]
         for name, value in dict(image=blank, other=blank, painting=blank, mask=place + 1, paint=place).items():
             self.register_buffer(name, value.clone())
         self.register_buffer("code", mean.expand(pictures, -1, -1).clone())
@@ -133,13 +135,13 @@ class Image2StyleGANPlus(System):
         return self.get_buffer("code") + self.get_buffer("spread") * self.moved
 
     def plain(self) -> Tensor:
-        """The pictures with the generator's own noise, not clipped: (pictures, channels, size, size)."""
+        """The pictures with the generator's own noise, not clipped: (pictures, channels, h, w)."""
         return self.H.system.synthesis(self.points())
 
     def made(self) -> Tensor:
-        """The pictures as they are, not clipped: (pictures, channels, size, size)."""
+        """The pictures as they are, not clipped: (pictures, channels, h, w)."""
         return self.H.system.synthesis(self.points(), list(self.noise))
 
     def sample(self, given: Batch) -> Tensor:
-        """Pictures, chosen at random from those that were made: (n, channels, size, size)."""
+        """Pictures, chosen at random from those that were made: (n, channels, h, w)."""
         return self.made().clamp(-1, 1)[given.randint(len(self.moved))]

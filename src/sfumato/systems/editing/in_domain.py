@@ -56,16 +56,17 @@ class InDomain(Coded, System):
         judged: float = 0.1,  # weight of what D says
         r1: float = 10.0,  # weight of R1, the paper's γ
         r1_every: int = 4,  # iterations
-        size: int = 256,  # image side, pixels
+        size: int = 256,  # shorter side of the image, pixels
+        aspect: str = "1:1",  # shape of pictures, width:height
         channels: int = 3,
         lr: float = 1e-4,
     ) -> None:
         super().__init__()
-        found = open_generator(generator, size, channels)
+        found = open_generator(generator, size, channels, aspect)
         self.open(
-            found, isinstance(generator, System), found.prior(Batch(DRAWN)), space, ch, ch_max, size, channels
+            found, isinstance(generator, System), found.prior(Batch(DRAWN)), space, ch, ch_max, size, channels, aspect
         )  # fmt: skip
-        self.D = Discriminator(ch, ch_max, size, channels)
+        self.D = Discriminator(ch, ch_max, size, channels, aspect=aspect)
         self.pixels, self.perceptual, self.features, self.judged, self.lr = pixels, perceptual, features, judged, lr
         self.r1, self.r1_every = r1, r1_every
 
@@ -98,5 +99,5 @@ class InDomain(Coded, System):
         self.report(**{"D wins": wins(real, made)})
 
     def sample(self, given: Batch) -> Tensor:
-        """What the generator draws: (n, channels, size, size)."""
+        """What the generator draws: (n, channels, h, w)."""
         return self.H.system.sample(given)

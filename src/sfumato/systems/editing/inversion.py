@@ -49,14 +49,15 @@ class Inversion(Coded, System):
         pixels: float = 1.0,  # weight of the squared error of pictures, made and real
         features: str = "style",  # or reader:faces, squeezenet:FILE, vgg19:FILE
         perceptual: float = 0.8,  # weight of the distance of these features
-        size: int = 256,  # image side, pixels
+        size: int = 256,  # shorter side of the image, pixels
+        aspect: str = "1:1",  # shape of pictures, width:height
         channels: int = 3,
         lr: float = 1e-4,
     ) -> None:
         super().__init__()
-        found = open_generator(generator, size, channels)
+        found = open_generator(generator, size, channels, aspect)
         self.open(
-            found, isinstance(generator, System), found.prior(Batch(DRAWN)), space, ch, ch_max, size, channels
+            found, isinstance(generator, System), found.prior(Batch(DRAWN)), space, ch, ch_max, size, channels, aspect
         )  # fmt: skip
         self.known, self.pixels, self.perceptual, self.features, self.lr = known, pixels, perceptual, features, lr
 
@@ -89,5 +90,5 @@ class Inversion(Coded, System):
         return self.code_of(first, second, at)
 
     def sample(self, given: Batch) -> Tensor:
-        """What the generator draws: (n, channels, size, size)."""
+        """What the generator draws: (n, channels, h, w)."""
         return self.H.system.sample(given)

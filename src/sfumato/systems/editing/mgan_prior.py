@@ -49,15 +49,16 @@ class MGANPrior(Damaged, System):
         features: str = "style",  # or reader:faces, squeezenet:FILE, vgg19:FILE
         perceptual: float = 0.5,  # weight of the distance of these features
         pictures: int = 1,  # at once, the first rows of the first batch
-        size: int = 1024,  # image side, pixels
+        size: int = 1024,  # shorter side of the image, pixels
+        aspect: str = "1:1",  # shape of pictures, width:height
         channels: int = 3,
         lr: float = 0.05,
     ) -> None:
         super().__init__()
-        self.H = Held(open_generator(generator, size, channels), isinstance(generator, System))
+        self.H = Held(open_generator(generator, size, channels, aspect), isinstance(generator, System))
         self.features, self.perceptual, self.lr = features, perceptual, lr
         self.code = MultiCode(self.H.system, self.H.system.prior(Batch(2)), pictures, codes, side)
-        self.blank(damage, pictures, channels, size)
+        self.blank(damage, pictures, channels, size, aspect)
 
     def start(self, batch: Batch) -> None:
         """What is known of the pictures; codes as the generator draws them."""
@@ -84,9 +85,9 @@ class MGANPrior(Damaged, System):
         }
 
     def restored(self) -> Tensor:
-        """The pictures as they are: (pictures, channels, size, size) in [-1, 1]."""
+        """The pictures as they are: (pictures, channels, h, w) in [-1, 1]."""
         return self.code(self.H.system).clamp(-1, 1)
 
     def sample(self, given: Batch) -> Tensor:
-        """Pictures, chosen at random from those that were restored: (n, channels, size, size)."""
+        """Pictures, chosen at random from those that were restored: (n, channels, h, w)."""
         return self.restored()[given.randint(len(self.given))]

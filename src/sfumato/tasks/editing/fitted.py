@@ -29,15 +29,12 @@ def fit(
     seed: int = 0,
     **hyper: Any,
 ) -> Any:
-    """A system on a model's generator, by its preset "small", after it has learned a batch in so many `seconds`.
-
-    Raises UserError if the generator draws other pictures than squares.
-    """
-    check_square(model, name)
+    """A system on a model's generator, by its preset "small", after it has learned a batch in so many `seconds`."""
     cls = catalog.find(name)
     chosen = catalog.preset(cls, "small")
     recipe = replace(cls.recipe, **chosen.recipe)
-    described = dict(generator=model.system, pictures=pictures, size=model.facts.size, channels=model.facts.channels)
+    facts = dict(size=model.facts.size, aspect=model.facts.aspect, channels=model.facts.channels)
+    described = dict(generator=model.system, pictures=pictures, **facts)
     with frozen(seed, model.system):
         system: Any = catalog.build(name, **{**chosen.hyper, **described, **hyper}).to(model.device)
         budget = Budget(recipe.steps if steps is None else steps)
@@ -57,12 +54,6 @@ def check_pictures(model: Model, image: Tensor) -> None:
         raise UserError(
             f"this generator draws {facts.shown} pixels of {facts.channels} channels; give it such pictures"
         )
-
-
-def check_square(model: Model, doing: str) -> None:
-    """Raises UserError if a model draws other pictures than squares, which is all that something is able to do."""
-    if model.oblong:
-        raise UserError(f"{doing} works on squares alone, and {model.name} draws {model.facts.shown} pixels")
 
 
 def binary(mask: Tensor, image: Tensor) -> Tensor:

@@ -18,7 +18,6 @@ from ...networks.pretrained.world_reader import WorldReader
 from ..model import Model
 from .codes import picture
 from .dissect import SHOWN, Dissection, dissect, segmented
-from .fitted import check_square
 from .told import world_reader
 from .units import changed, dropped, placed
 
@@ -172,7 +171,8 @@ def dissected(
     out: Path,
 ) -> Iterator[str]:
     """Dissect a layer, and ablate or insert a class if asked: what there is to say, line by line. Raises UserError."""
-    check_square(model, "dissect")
+    if model.oblong:
+        raise UserError(f"dissect works on squares alone, and {model.name} draws {model.facts.shown} pixels")
     made = dissect(model, layer=layer, n=n, seed=seed, world=world, out=None if ablate or insert else out)
     place = disc(model.facts.size, at, model.device)
     yield f"{made.layer}: {len(made.overlaps)} units"

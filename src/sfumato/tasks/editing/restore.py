@@ -10,7 +10,7 @@ from ...errors import UserError, nearest
 from ...networks.editing.damage import DAMAGES, damaged
 from ..model import Model
 from ..progress import Advance
-from .fitted import binary, check_square, fit
+from .fitted import binary, fit
 
 METHODS = ("mgan-prior", "dgp")
 
@@ -26,17 +26,16 @@ def restore(
     advance: Advance | None = None,
     seed: int = 0,
 ) -> Tensor:
-    """What damaged pictures were, by a method: -> (b, channels, size, size) in [-1, 1].
+    """What damaged pictures were, by a method: -> (b, channels, h, w) in [-1, 1].
 
     `damage` is "superres-x2", -x4 or -x8 and pictures are so many times smaller than the generator's; "grey" and they
-    have one channel; "inpaint", and a mask (b or 1, 1, size, size) is 1 where they are known; "none" to reconstruct.
+    have one channel; "inpaint", and a mask (b or 1, 1, h, w) is 1 where they are known; "none" to reconstruct.
     What is known of a hole's surroundings is kept. Raises UserError for pictures that do not fit.
     """
     nearest(method, METHODS, "method of restoration")
     nearest(damage, DAMAGES, "damage")
-    check_square(model, method)
-    size, n = model.facts.size, len(given)
-    blank = given.new_zeros(n, model.facts.channels, size, size)
+    n = len(given)
+    blank = given.new_zeros(n, model.facts.channels, *model.facts.sides)
     fields = {"damaged": given}
     if damage == "inpaint":
         if mask is None:
