@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/stylegan_faces.py [path ada leak mixing] [--quick] [--only-measure]
 
-- path: stylegan beside stylegan2, `small-64` at 4,000 steps each: path length, separability, Fréchet distance of 10,000
-  pictures with its cost, and truncation. 12 core-minutes to measure; about an hour to train each, if it is not there.
+- path: stylegan beside stylegan2, `small-64` at 10,000 steps each: path length, separability, Fréchet distance of
+  10,000 pictures with its cost, and truncation. 12 core-minutes to measure; 45 to train each, if it is not there.
 - ada: stylegan2-ada beside stylegan2 on 500 pictures at 32 px, three seeds, p over time. 7 core-minutes a run.
 - leak: what the reader finds in pictures of these, beside real ones, and real ones under augmentations. 1 core-minute.
 - mixing: which factors follow another picture's coarse, middle and fine layers. 1 core-minute.
@@ -96,7 +96,7 @@ def measured(model: Model, metrics: list[str], n: int, arguments: argparse.Names
 def path(arguments: argparse.Namespace) -> list[str]:
     columns, curves = {}, {}
     for system in ("stylegan", "stylegan2"):
-        model = trained(f"{system}-faces64-0", system, 4_000, arguments, preset="small-64", seed=0)
+        model = trained(f"{system}-faces64-0", system, 10_000, arguments, preset="small-64", seed=0)
         if model is None:
             continue
         found = measured(model, ["path-length"], given(arguments, 2_000), arguments)
@@ -147,7 +147,7 @@ def runs_of_few(arguments: argparse.Namespace, systems: list[str]) -> dict[str, 
         for system in systems:
             model = trained(
                 f"{system}-faces{FEW}-{seed}", system, arguments.steps, arguments,
-                preset="small", data=few(), size=32, seed=seed,
+                preset="small", ch=8, data=few(), size=32, seed=seed,
             )  # fmt: skip
             if model is not None:
                 found.setdefault(system, []).append(model)
@@ -173,8 +173,8 @@ def ada(arguments: argparse.Namespace) -> list[str]:
         return []
     lines = [
         f"## {FEW} pictures\n",
-        f"`small` at 32 px on the first {FEW} pictures of `faces`, {arguments.steps:,} steps, against {n:,} held-out "
-        "ones, by the reader of faces.\n",
+        f"`small`, `ch=8`, at 32 px on the first {FEW} pictures of `faces`, {arguments.steps:,} steps, against {n:,} "
+        "held-out ones, by the reader of faces.\n",
         "| | Fréchet distance by seed ↓ | mean | precision ↑ | recall ↑ |", "|---|---|---|---|---|", *rows, "",
     ]  # fmt: skip
     moved = [chance(m) for m in found.get("stylegan2-ada", [])]
@@ -260,7 +260,7 @@ def mixing(arguments: argparse.Namespace) -> list[str]:
     lines, n = [], given(arguments, 1_000)
     for system in ("stylegan", "stylegan2"):
         arguments.only_measure = True
-        model = trained(f"{system}-faces64-0", system, 4_000, arguments)
+        model = trained(f"{system}-faces64-0", system, 10_000, arguments)
         if model is None:
             continue
 

@@ -221,8 +221,8 @@ def close(a: list[Tensor], b: list[Tensor]) -> float:
 
 
 def forms(size: int, batch: int, **hyper: int) -> tuple[Form, Form]:
-    """Both, on the same parameters, of the preset `small-64` with other widths if they are given."""
-    chosen = dict(catalog.find("stylegan2").presets["small-64"].hyper) | hyper
+    """Both, on the same parameters, of the preset `small` with other widths if they are given."""
+    chosen = dict(catalog.find("stylegan2").presets["small"].hyper) | hyper
     made = []
     for ours in (True, False):
         torch.manual_seed(0)
@@ -287,7 +287,7 @@ def main() -> None:
         "Operations with their gradients, 32 channels, 32 px (the smaller side):", "",
         "| operation | here, ms | reference, ms | ratio |", "|---|---|---|---|", *operations(given.batch, given.rounds),
     ]  # fmt: skip
-    for title, hyper in (("preset `small-64`", {}), ("twice as wide", dict(ch=32, ch_max=128))):
+    for title, hyper in (("preset `small`", {}), ("twice as wide", dict(ch=32, ch_max=128))):
         head = f"| {title} | here, ms | reference, ms | ratio | difference |"
         lines += [
             "",

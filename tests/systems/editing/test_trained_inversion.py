@@ -93,7 +93,9 @@ def test_a_generator_is_a_run_that_is_read_and_not_stored(tmp_path):
 
 def test_what_does_not_fit_a_generator_is_said(tmp_path):
     path = str(small().save(tmp_path / "g.safetensors"))
-    with pytest.raises(UserError, match="draws 16×16 pixels in colour; take data of the same kind and --size 16 --channels 3"):
+    with pytest.raises(
+        UserError, match="draws 16×16 pixels in colour; take data of the same kind and --size 16 --channels 3"
+    ):
         catalog.build("inversion", generator=path, size=32, channels=3)
     with pytest.raises(UserError, match="space s: encoders"):
         catalog.build("inversion", generator=path, space="s", size=16, channels=3)

@@ -9,7 +9,7 @@ F mixing.
 
 Deviations: one learning rate and batch for all sides. Whether and where to mix is drawn for each picture. Pictures
 drawn from a code share the noise of the buffers, so that a code has one picture; they are clipped to [-1, 1]. "small"
-is narrower, has a mapping network of four layers, starts at 8 px of 32 and learns faster.
+is narrower, has a mapping network of four layers, mixes less and starts at 8 px of 32.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from ...system import Batch, Losses, Paper, Preset, Recipe, System
 A = dict(mapping=0, wgan=True, smooth=False, start=4, mixing=0.0)
 B = dict(mapping=0, mixing=0.0)
 C = dict(constant=False, noise=False, mixing=0.0)
-SMALL = dict(z=64, w=64, ch=16, ch_max=64, mapping=4, growing=0.4, r1=0.1)
+SMALL = dict(z=64, w=64, ch=16, ch_max=64, mapping=4, mixing=0.5, growing=0.4, r1=1.0)
 FACES = dict(data="faces", size=32, batch=16, steps=8_000, ema=0.998)
 
 
@@ -48,7 +48,7 @@ class StyleGAN(StyleSpaces, System):
         "config-e": Preset(dict(mixing=0.0)),
         "config-f": Preset(),
         "small": Preset(SMALL, FACES),
-        "small-64": Preset(SMALL | dict(r1=0.2), FACES | dict(size=64)),
+        "small-64": Preset(SMALL | dict(ch=8), FACES | dict(size=64, steps=10_000)),
         "tiny": Preset(
             dict(z=8, w=8, ch=4, ch_max=8, mapping=2, growing=0.6), dict(data="digits", size=16, batch=8, steps=20)
         ),

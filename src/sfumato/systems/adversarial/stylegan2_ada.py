@@ -9,7 +9,7 @@ colour, filters, noise and cut-out; the paper settles for "bgc". StyleGAN2: http
 Deviations: p stays in [0, 1]. Turns by 90° and shifts by whole pixels move pixels, where the authors filter them with
 the rest. For r_v, a share of the pictures, chosen by their content, is never trained on. Whether and where to mix is
 drawn for each picture; classes are those of the batch. Pictures drawn from a code share the noise of the buffers; they
-are clipped to [-1, 1]. In "small" p moves 25 times as fast, and R1's weight and the averaging suit its size.
+are clipped to [-1, 1]. In "small" p moves 25 times as fast; mixing, R1's weight and the averaging suit its size.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from ...objectives.adversarial import lazy, logistic_d, nonsaturating_g, r1, win
 from ...objectives.path_length import path_lengths, path_penalty
 from ...system import Batch, Losses, Paper, Preset, Recipe, System
 
-SMALL = dict(z=64, w=64, ch=16, ch_max=64, mapping=2, r1=0.1, pictures=20_000)
+SMALL = dict(z=64, w=64, ch=16, ch_max=64, mapping=2, mixing=0.5, r1=1.0, pictures=20_000)
 FACES = dict(data="faces", size=32, batch=16, steps=6_000, ema=0.998)
 
 
@@ -49,7 +49,7 @@ class StyleGAN2ADA(StyleSpaces, System):
             dict(data="cifar10", size=32, steps=1_562_500, ema=0.999911),
         ),
         "small": Preset(SMALL, FACES),
-        "small-64": Preset(SMALL | dict(r1=0.2), FACES | dict(size=64)),
+        "small-64": Preset(SMALL | dict(ch=8), FACES | dict(size=64, steps=10_000)),
         "tiny": Preset(
             dict(z=8, w=8, ch=4, ch_max=8, mapping=2, pictures=200, kinds="bgcfno"),
             dict(data="digits", size=16, batch=8, steps=20),
