@@ -64,6 +64,9 @@ def train(
     metric: Annotated[list[str] | None, typer.Option(help="A measure to compute at the end; may be repeated.")] = None,
     extractor: ExtractorName = None,
     evaluate: Annotated[bool, typer.Option(help="Whether to measure at the end.")] = True,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Measure 1,000 images 16 times on the way too; the report has the curve.")
+    ] = False,
     device: Device = None,
     precision: Annotated[
         str | None, typer.Option(help="float32, bfloat16 or float16; chosen by a probe if not given.")
@@ -94,7 +97,7 @@ def train(
         minutes=minutes, view=view, schedule=schedule, clip=clip, ema=ema, metrics=tuple(metric or ()) or None,
         channels=channels, fit=fit, labels=labels, holdout=holdout, per_class=per_class, flip=flip, seed=seed, out=out,
         device=device, precision=precision, threads=threads, compile=compile, micro=micro, save_every=save_every,
-        evaluate=evaluate, extractor=extractor, quiet=quiet, **hyper,
+        evaluate=evaluate, follow=follow, extractor=extractor, quiet=quiet, **hyper,
     )  # fmt: skip
 
 

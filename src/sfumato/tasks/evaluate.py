@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from .runs import read_config
 PAIRS = 16  # pictures that are enlarged at a time
 LEAST = 32  # pixels of their side from which they are compared with what they were, if not asked for
 SEED = 20_000  # of the images drawn to be measured, apart from those of the sample grids
+FOLLOWED = 1000  # images that are measured each time while a system trains
 
 
 def evaluate(
@@ -82,20 +83,40 @@ def _against(
     """What is measured against real pictures, the anchors of the Fréchet distance, and the seconds without these."""
     real, reference = reference_pictures(model, data)
     drawn, paired = [k for k in names if k in METRICS], [k for k in names if k in PAIRED]
+    start = time.perf_counter()
+    results = _drawn(model, real, reference, drawn, look, n, seed) if drawn else []
+    results += _enlarged(model, real, paired, n, reference) if paired else []
+    seconds = round(time.perf_counter() - start, 1)
+    return results, _anchors(_images(real), look, seed) if "frechet" in names else {}, seconds
+
+
+def _drawn(
+    model: Model, real: Pictures, reference: str, names: Sequence[str], look: Extractor, n: int, seed: int
+) -> list[Result]:
+    """What n images that are drawn measure against real pictures."""
 
     def sample(first: int, count: int) -> tuple[Tensor, Tensor | None]:
         images, labels = zip(*model.draw(first, count, seed=SEED + seed), strict=True)
         return torch.cat(images), None if labels[0] is None else torch.cat(labels)
 
-    def reals() -> Iterator[tuple[Tensor, Tensor | None]]:
-        return ((b.image, None) for b in Batches(real, batch=250).epoch())
-
     known: dict[str, Any] = dict(cache=default_folder(), reference=reference, fingerprint=real.fingerprint)
-    start = time.perf_counter()
-    results = measure(sample, reals(), drawn, look, n=n, **known) if drawn else []
-    results += _enlarged(model, real, paired, n, reference) if paired else []
-    seconds = round(time.perf_counter() - start, 1)
-    return results, _anchors(reals(), look, seed) if "frechet" in names else {}, seconds
+    return measure(sample, _images(real), names, look, n=n, **known)
+
+
+def _images(real: Pictures) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """Real pictures, some at a time, without labels."""
+    return ((b.image, None) for b in Batches(real, batch=250).epoch())
+
+
+def follow(model: Model, metrics: Sequence[str], extractor: str | None = None) -> Callable[[Model], dict[str, float]]:
+    """What measures 1,000 images of a model as it trains, by those of the measures that are of drawn images."""
+    names = [k for k in metrics if k in METRICS]
+    look, (real, reference) = reader(model, extractor), reference_pictures(model)
+
+    def measured(now: Model) -> dict[str, float]:
+        return {k: v for r in _drawn(now, real, reference, names, look, FOLLOWED, 0) for k, v in r.values.items()}
+
+    return measured
 
 
 def _fitting(model: Model, look: Extractor) -> tuple[str, ...]:

@@ -45,11 +45,13 @@ def run_to_end(
     *,
     again: bool = False,
     quiet: bool = False,
+    measure: Callable[[Model], Mapping[str, float]] | None = None,
 ) -> State:
     """Train until the budget is spent, from the newest checkpoint if `again`; the final state, which is saved.
 
-    Only process 0 writes. Raises StoppedError after SIGTERM or SIGINT (saved first), UserError for what is wrong
-    with the checkpoint or the disk, DivergedError for losses that are not finite.
+    Only process 0 writes. `measure` is asked of the model with each sample grid. Raises StoppedError after SIGTERM or
+    SIGINT (saved first), UserError for what is wrong with the checkpoint or the disk, DivergedError for losses that are
+    not finite.
     """
     seed, options, budget = config["seed"], config["options"], Budget(**config["budget"])
     dtype = getattr(torch, config["choices"]["precision"]["value"])
@@ -61,7 +63,7 @@ def run_to_end(
     state = begin(system, ema=recipe.ema, dtype=dtype)
     complaints = _restore(state, run) if again else []
     with RunLog(run if first else None, step=state.step, quiet=quiet or not first) as log, _signals() as stopped:
-        host = _Host(run, facts, log, feed, seed, options["save_every"]) if first else None
+        host = _Host(run, facts, log, feed, seed, options["save_every"], measure) if first else None
         if host:
             host.welcome(config, state, complaints, budget, again)
         training = train(
@@ -96,8 +98,12 @@ def run_to_end(
 class _Host:
     """What process 0 does for the run beside training: log, draw, watch, save."""
 
-    def __init__(self, run: Path, facts: Facts, log: RunLog, feed: Batches, seed: int, save_every: int | None) -> None:
+    def __init__(
+        self, run: Path, facts: Facts, log: RunLog, feed: Batches, seed: int, save_every: int | None,
+        measure: Callable[[Model], Mapping[str, float]] | None,
+    ) -> None:  # fmt: skip
         self.run, self.facts, self.log, self.seed, self.save_every = run, facts, log, seed, save_every
+        self.measure = measure
         self.watch, self.data = Watch(), feed.at(0).image[:DRAWN]
         self.drawn, self.saved = 0, -1.0
 
@@ -122,18 +128,18 @@ class _Host:
     def after(self, state: State, progress: float) -> None:
         """What is due after an iteration."""
         if state.step % TICK == 0 or progress >= 1:
-            self.figures(state, progress)
+            self.figures(state, progress, state.values)
         if int(progress * GRIDS) > self.drawn:
             self.drawn = int(progress * GRIDS)
-            images = self.draw(state)
+            images = self.draw(state, progress)
             for text in self.watch.samples(images, self.data) if progress > EARLY else ():
                 self.log.event(state.step, "warning", text)
         if state.step % self.save_every == 0 if self.save_every else state.seconds - self.saved >= INTERVAL:
             self.save(state)
 
-    def figures(self, state: State, progress: float) -> None:
-        """Log losses, reports and learning rates."""
-        values = {k: float(v) for k, v in state.values.items()}
+    def figures(self, state: State, progress: float, values: Mapping[str, Any]) -> None:
+        """Log losses and reports, and learning rates."""
+        values = {k: float(v) for k, v in values.items()}
         rates = {k: o.param_groups[0]["lr"] for k, o in state.optimizers.items()}
         self.log.numbers(
             step=state.step, images=state.images, seconds=state.seconds, progress=progress, lr=rates, values=values
@@ -141,11 +147,18 @@ class _Host:
         for text in self.watch.figures(values):
             self.log.event(state.step, "warning", text)
 
-    def draw(self, state: State) -> Tensor:
-        """Draw the samples of this moment, from the same noise as at every other, and keep them as a picture."""
+    def draw(self, state: State, progress: float = 0.0) -> Tensor:
+        """Draw the samples of this moment, from the same noise as at every other, and keep them as a picture.
+
+        If the model is measured as it trains, it is now, but before the first iteration.
+        """
         with state.average.inside(state.system) if state.average else nullcontext():
-            drawn = Model(state.system, self.facts, path=self.run).sample(DRAWN, seed=self.seed)
+            model = Model(state.system, self.facts, path=self.run)
+            drawn = model.sample(DRAWN, seed=self.seed)
+            measured = self.measure(model) if self.measure and progress else {}
         state.system.train()
+        if measured:
+            self.figures(state, progress, measured)
         save_grid(drawn, self.run / "samples" / f"{state.step:09d}.png")
         return drawn
 

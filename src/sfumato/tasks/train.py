@@ -19,6 +19,7 @@ from ..data.batches import Batches
 from ..data.prepare import Pictures, prepare, write_skipped
 from ..data.views import VIEWS
 from ..errors import UserError, nearest
+from ..metrics import METRICS
 from ..system import Recipe, System, schedule_named
 from ..training import checkpoint, distributed
 from ..training.loop import Budget
@@ -59,6 +60,7 @@ def train(
     micro: int = 1,  # micro-batches an optimiser step
     save_every: int | None = None,  # iterations between checkpoints; None = a minute
     evaluate: bool = True,
+    follow: bool = False,  # measure 1,000 images with each grid of samples too
     extractor: str | None = None,
     quiet: bool = False,
     **hyper: Any,
@@ -90,6 +92,7 @@ def train(
     torch.manual_seed(seed)
     built = _build(system, hyper)
     options = reading | dict(per_class=per_class, flip=flip, micro=micro, compile=compile, save_every=save_every)
+    options["follow"] = follow and _may_follow(recipe)
     config = _config(built, preset, recipe, budget, pictures, options, seed, where, choices)
     run = _new_run(out, config, pictures)
     return _train(run, config, recipe, built, pictures, where, evaluate=evaluate, extractor=extractor, quiet=quiet)
@@ -152,6 +155,7 @@ def _train(
 ) -> Model:
     """Train to the end, measure, report, and give back the model."""
     from .evaluate import evaluate as measure
+    from .evaluate import follow
     from .pages.report import write_report
 
     facts = _facts(recipe, pictures)
@@ -165,7 +169,8 @@ def _train(
         per_class=config["options"]["per_class"],
     )
     try:
-        state = run_to_end(run, config, recipe, system, feed, facts, again=again, quiet=quiet)
+        followed = follow(Model(system, facts, path=run), recipe.metrics, extractor) if _followed(config) else None
+        state = run_to_end(run, config, recipe, system, feed, facts, again=again, quiet=quiet, measure=followed)
         if distributed.rank() > 0:
             return Model(state.system, facts, step=state.step, path=run)
     except UserError:
@@ -281,6 +286,20 @@ def _check_shape(name: str, known: Mapping[str, Any], recipe: Recipe) -> None:
     high, wide = sides(recipe.size, recipe.aspect)
     if high != wide and "size" in known and "aspect" not in known:
         raise UserError(f"{name} draws squares: leave out --aspect {recipe.aspect}")
+
+
+def _may_follow(recipe: Recipe) -> bool:
+    """True. Raises UserError if there is no measure that could be followed, or there are processes beside this one."""
+    if distributed.world() > 1:
+        raise UserError("--follow measures in one process alone; leave it out under torchrun")
+    if not set(recipe.metrics) & METRICS.keys():
+        raise UserError("--follow: this system has no measure that could be followed; leave it out, or give a --metric")
+    return True
+
+
+def _followed(config: Mapping[str, Any]) -> bool:
+    """Whether a run is measured on its way; the first version's could not be."""
+    return bool(config["options"].get("follow"))
 
 
 def _new_run(out: str | Path | None, config: Mapping[str, Any], pictures: Pictures) -> Path:
