@@ -235,16 +235,19 @@ def leak(arguments: argparse.Namespace) -> list[str]:
         drawn = augment.draw(Batch(len(held), seed=0), torch.tensor(p), 3)
         sets[f"held out, augmented with p = {p}"] = augment(held, drawn).clamp(-1, 1)
     arguments.only_measure = True
-    for system, models in runs_of_few(arguments, arguments.systems).items():
+    found = runs_of_few(arguments, arguments.systems)
+    if not found:
+        return []
+    for system, models in found.items():
         for seed, model in enumerate(models):
             sets[f"{system}, seed {seed}"] = model.sample(n, seed=7)
     kinds = {k: len(factor_reader("faces").spec.factors[k]) for k in FACTORS}
     base, rows = seen(true), []
     for name, images in sets.items():
-        found = seen(images)
-        hues = [f"{apart(found[k], base[k], kinds[k]):.3f}" for k in FACTORS]
-        tilted = (found["tilt"].abs() > 10).double().mean().item()
-        known = found["known"].double().mean().item()
+        look = seen(images)
+        hues = [f"{apart(look[k], base[k], kinds[k]):.3f}" for k in FACTORS]
+        tilted = (look["tilt"].abs() > 10).double().mean().item()
+        known = look["known"].double().mean().item()
         rows.append(f"| {name} | {known:.1%} | {tilted:.2%} | {' | '.join(hues)} |")
     return [
         "## Augmentations do not leak\n",
