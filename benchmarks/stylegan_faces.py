@@ -123,7 +123,8 @@ def path(arguments: argparse.Namespace) -> list[str]:
     return [
         "## stylegan beside stylegan2 at equal data\n",
         "`small-64`, seed 0. Path length (↓) over 2,000 paths, by features of the reader in LPIPS' form; separability "
-        "(↓) of 5,000 pictures by 55 attributes; Fréchet distance (↓) of 10,000 pictures against 2,000 held out.\n",
+        "(↓) of 5,000 pictures by 55 attributes; Fréchet distance (↓) of 10,000 pictures against 2,000 held out. The "
+        "mapping network of stylegan has four layers in this preset, that of stylegan2 two.\n",
         f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|", *rows,
         "\nTruncation in W (2,000 pictures):\n",
         f"| ψ | {heads} |", "|---" * (3 * len(curves) + 1) + "|", *cells,
