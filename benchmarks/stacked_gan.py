@@ -81,7 +81,8 @@ def main() -> None:
     if given.quick:
         print("\n".join(lines))
     else:
-        record("stacked_gan", "What each loss of Stacked GAN is worth", lines)
+        command = f"python benchmarks/stacked_gan.py --seeds {' '.join(map(str, seeds))}"
+        record("stacked_gan", "What each loss of Stacked GAN is worth", lines, command)
 
 
 if __name__ == "__main__":
