@@ -3,6 +3,7 @@
 Systems do not know one another; this module, which looks only when it is asked, is what they may ask.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -33,7 +34,7 @@ def open_generator(generator: str | System, size: int, channels: int, aspect: st
 
     model = load(generator, device="cpu")
     facts = model.facts
-    if (facts.size, facts.aspect, facts.channels) != (size, aspect, channels):
+    if facts.channels != channels or facts.sides != replace(facts, size=size, aspect=aspect).sides:
         colours = "grey" if facts.channels == 1 else "colour"
         shape = f" --aspect {facts.aspect}" if model.oblong or facts.aspect != aspect else ""
         raise UserError(

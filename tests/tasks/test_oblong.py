@@ -150,7 +150,7 @@ def test_holes_of_another_shape_are_filled_and_nothing_else_moves(run):
 
 @pytest.mark.parametrize("name", ["inversion", "in-domain"])
 def test_encoders_learn_generators_of_another_shape(run, folder, tmp_path, name):
-    encoder = train(name, data=folder, size=16, aspect="3:2", generator=str(run), steps=2, out=tmp_path / "e", **QUIET)
+    encoder = train(name, data=folder, size=16, aspect="6:4", generator=str(run), steps=2, out=tmp_path / "e", **QUIET)
     model = sfumato.load(run, device="cpu")
     found = sfumato.invert(model, model.sample(2), method="encoder", encoder=encoder)
     assert found.image.shape == (2, 3, 16, 24)

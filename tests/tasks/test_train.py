@@ -21,10 +21,13 @@ def test_what_is_followed_is_measured_on_the_way_and_changes_nothing(tmp_path, m
     monkeypatch.setattr(evaluate, "FOLLOWED", 60)
     plain = sfumato.train("dcgan", steps=4, out=tmp_path / "a", evaluate=False, **QUIET)
     assert not distances(tmp_path / "a")
+    watched = []
+    monkeypatch.setattr("sfumato.training.watch.Watch.figures", lambda self, values: watched.append(values) or [])
     sfumato.train("dcgan", steps=2, out=tmp_path / "b", evaluate=False, follow=True, **QUIET)
     followed = sfumato.resume(tmp_path / "b", steps=4, evaluate=False, quiet=True)
     found = distances(tmp_path / "b")
     assert list(found) == [1, 2, 3, 4] and min(found.values()) > 0
+    assert len(watched) == 2 and not any("frechet" in values for values in watched)  # or a streak of wins would end
     ours, theirs = (dict(m.system.state_dict()) for m in (followed, plain))
     assert all((ours[k] == theirs[k]).all() for k in theirs)
     (last,) = sfumato.evaluate(followed, metrics=["frechet"], n=60, quiet=True)

@@ -27,6 +27,13 @@ Aspect = Annotated[
     typer.Option(help="Their shape, width:height: 3:2 with --size 64 is 96 wide and 64 high; squares if not given."),
 ]
 Fit = Annotated[str, typer.Option(help="How pictures get their shape: crop to the middle, fit (distort) or pad.")]
+Channels = Annotated[
+    int | None,
+    typer.Option(help="1 for grey, 3 for colour, 4 to keep transparency; 1 or 3, as the pictures are, if not given."),
+]
+Follow = Annotated[
+    bool, typer.Option("--follow", help="Measure 1,000 images 16 times on the way too; the report has the curve.")
+]
 Number = Annotated[int, typer.Option("--n", help="How many images.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same result.")]
 Out = Annotated[Path | None, typer.Option(help="Where the result goes.")]

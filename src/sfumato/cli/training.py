@@ -8,10 +8,12 @@ import typer
 from ..errors import UserError, nearest
 from .options import (
     Aspect,
+    Channels,
     Data,
     Device,
     ExtractorName,
     Fit,
+    Follow,
     Images,
     Minutes,
     Number,
@@ -40,12 +42,7 @@ def train(
     out: Annotated[Path | None, typer.Option(help="The run folder; runs/00000-SYSTEM-DATA if not given.")] = None,
     seed: Seed = 0,
     fit: Fit = "crop",
-    channels: Annotated[
-        int | None,
-        typer.Option(
-            help="1 for grey, 3 for colour, 4 to keep transparency; 1 or 3, as the pictures are, if not given."
-        ),
-    ] = None,
+    channels: Channels = None,
     labels: Annotated[Path | None, typer.Option(help="A csv or json file of names and labels.")] = None,
     holdout: Annotated[float, typer.Option(help="Share of the pictures kept from training to measure against.")] = 0.0,
     per_class: Annotated[int, typer.Option(help="Labelled pictures a class, for semi-supervised systems.")] = 10,
@@ -64,9 +61,7 @@ def train(
     metric: Annotated[list[str] | None, typer.Option(help="A measure to compute at the end; may be repeated.")] = None,
     extractor: ExtractorName = None,
     evaluate: Annotated[bool, typer.Option(help="Whether to measure at the end.")] = True,
-    follow: Annotated[
-        bool, typer.Option("--follow", help="Measure 1,000 images 16 times on the way too; the report has the curve.")
-    ] = False,
+    follow: Follow = False,
     device: Device = None,
     precision: Annotated[
         str | None, typer.Option(help="float32, bfloat16 or float16; chosen by a probe if not given.")

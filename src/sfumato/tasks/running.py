@@ -128,7 +128,10 @@ class _Host:
     def after(self, state: State, progress: float) -> None:
         """What is due after an iteration."""
         if state.step % TICK == 0 or progress >= 1:
-            self.figures(state, progress, state.values)
+            values = {k: float(v) for k, v in state.values.items()}
+            self.figures(state, progress, values)
+            for text in self.watch.figures(values):
+                self.log.event(state.step, "warning", text)
         if int(progress * GRIDS) > self.drawn:
             self.drawn = int(progress * GRIDS)
             images = self.draw(state, progress)
@@ -137,15 +140,12 @@ class _Host:
         if state.step % self.save_every == 0 if self.save_every else state.seconds - self.saved >= INTERVAL:
             self.save(state)
 
-    def figures(self, state: State, progress: float, values: Mapping[str, Any]) -> None:
-        """Log losses and reports, and learning rates."""
-        values = {k: float(v) for k, v in values.items()}
+    def figures(self, state: State, progress: float, values: Mapping[str, float]) -> None:
+        """Log what was reported or measured, and learning rates."""
         rates = {k: o.param_groups[0]["lr"] for k, o in state.optimizers.items()}
         self.log.numbers(
             step=state.step, images=state.images, seconds=state.seconds, progress=progress, lr=rates, values=values
         )
-        for text in self.watch.figures(values):
-            self.log.event(state.step, "warning", text)
 
     def draw(self, state: State, progress: float = 0.0) -> Tensor:
         """Draw the samples of this moment, from the same noise as at every other, and keep them as a picture.

@@ -169,7 +169,8 @@ def _train(
         per_class=config["options"]["per_class"],
     )
     try:
-        followed = follow(Model(system, facts, path=run), recipe.metrics, extractor) if _followed(config) else None
+        wanted = config["options"].get("follow") and _may_follow(recipe)
+        followed = follow(Model(system, facts, path=run), recipe.metrics, extractor) if wanted else None
         state = run_to_end(run, config, recipe, system, feed, facts, again=again, quiet=quiet, measure=followed)
         if distributed.rank() > 0:
             return Model(state.system, facts, step=state.step, path=run)
@@ -295,11 +296,6 @@ def _may_follow(recipe: Recipe) -> bool:
     if not set(recipe.metrics) & METRICS.keys():
         raise UserError("--follow: this system has no measure that could be followed; leave it out, or give a --metric")
     return True
-
-
-def _followed(config: Mapping[str, Any]) -> bool:
-    """Whether a run is measured on its way; the first version's could not be."""
-    return bool(config["options"].get("follow"))
 
 
 def _new_run(out: str | Path | None, config: Mapping[str, Any], pictures: Pictures) -> Path:
