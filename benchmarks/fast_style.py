@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/fast_style.py [--quick]
 
-Trains a fast-style, 1,200 steps, and a cin of four styles, 600, four and three minutes of one core, resumed
+Trains a fast-style, 3,000 steps, and a cin of four styles, 2,400, ten and twelve minutes of one core, resumed
 where they were stopped; then measures, about three minutes. --quick is a trial of everything, whose page goes nowhere.
 Contents are Kodak's photographs, of which the last four are never trained on; styles are two exemplars of textures, a
 sheet of emoji and one of game tiles, all of which may be shown. The adain is that of style_weights.py, trained before.
@@ -53,8 +53,8 @@ def main() -> None:
     if not STYLES.exists():
         write_styles()
     contents = held_out()
-    fast = trained("fast-style", 20 if quick else 1_200, quick, **FAST)
-    cin = trained("cin", 20 if quick else 600, quick, **CIN)
+    fast = trained("fast-style", 20 if quick else 3_000, quick, **FAST)
+    cin = trained("cin", 20 if quick else 2_400, quick, **CIN)
     lines = [
         *compared(fast, contents, 20 if quick else STEPS),
         *blended(cin, contents),

@@ -23,7 +23,7 @@ from ...networks.style.transform import TransformNet
 from ...objectives import style
 from ...system import Batch, Losses, Paper, Preset, Recipe, System, cosine
 
-SHIPPED = dict(features="style", layer="relu4_2", layers="relu1_1+relu2_1+relu3_1+relu4_1+relu5_1")
+SHIPPED = dict(features="style", layer="relu3_1", layers="relu1_1+relu2_1+relu3_1+relu4_1+relu5_1")
 
 
 class CIN(System):
@@ -39,7 +39,7 @@ class CIN(System):
     presets = {
         "paper": Preset(),
         "small": Preset(
-            dict(SHIPPED, count=4, ch=8, blocks=3, side=192, lr=3e-3),
+            dict(SHIPPED, beta=1.0, count=4, ch=8, blocks=3, side=192, lr=3e-3),
             dict(data="scenes", size=128, batch=4, steps=3000, schedule=cosine),
         ),
         "tiny": Preset(

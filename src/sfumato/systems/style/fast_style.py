@@ -8,8 +8,9 @@ matrices, total variation of section 3.2, training of section 4.1.
 Deviations: features are those of VGG-19, for the paper's VGG-16. The errors of content and of each layer's style are
 relative to the target's, as in neural-style, so that α and β mean the same here as there. The network enlarges by
 nearest neighbours and a convolution instead of a strided transposed one, against checkerboards, and pictures are
-continued by reflection at each convolution instead of once by 40 pixels. "small" looks through the shipped features,
-and normalises instances (Ulyanov et al., 2016, https://arxiv.org/abs/1607.08022), as "paper-instance" does.
+continued by reflection at each convolution instead of once by 40 pixels. "small" looks through the shipped features
+with content from a shallow layer and little weight on style, as a small network learns both within minutes, and
+normalises instances (Ulyanov et al., 2016, https://arxiv.org/abs/1607.08022), as "paper-instance" does.
 """
 
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ from ...objectives import style as styles
 from ...objectives.pixels import total_variation
 from ...system import Batch, Losses, Paper, Preset, Recipe, System, cosine
 
-SHIPPED = dict(features="style", layer="relu4_2", layers="relu1_1+relu2_1+relu3_1+relu4_1+relu5_1")
+SHIPPED = dict(features="style", layer="relu3_1", layers="relu1_1+relu2_1+relu3_1+relu4_1+relu5_1")
 
 
 class FastStyle(System):
@@ -43,7 +44,7 @@ class FastStyle(System):
         "paper": Preset(),
         "paper-instance": Preset(dict(norm="instance")),
         "small": Preset(
-            dict(SHIPPED, norm="instance", ch=8, blocks=3, side=192, lr=3e-3),
+            dict(SHIPPED, beta=1.0, norm="instance", ch=8, blocks=3, side=192, lr=3e-3),
             dict(data="scenes", size=128, steps=1500, schedule=cosine),
         ),
         "tiny": Preset(
