@@ -22,7 +22,7 @@ import sfumato
 from pages import RESULTS, record
 from sfumato.data.pictures import save_grid
 from sfumato.data.worlds.source import TEST_START, open_faces
-from sfumato.networks.editing.damage import damaged, middle, plain
+from sfumato.networks.editing.damage import damaged, kept, middle, plain
 from sfumato.networks.editing.sight import sight
 from sfumato.objectives.inversion import feature_distance, psnr_of
 from sfumato.tasks.editing.restore import restore
@@ -144,6 +144,9 @@ def restorations(bench: Bench) -> tuple[list[str], list[Tensor]]:
         shown.append(base)
         row = bench.compared(base, truth) | {"seconds": [0.0]}
         lines.append(f"| {damage} | {baseline} | {figures(row)} |")
+        if damage.startswith("superres"):
+            row = bench.compared(kept(base, given, damage), truth) | {"seconds": [0.0]}
+            lines.append(f"| {damage} | {baseline}, back-projected | {figures(row)} |")
         for method in ("mgan-prior", "dgp"):
 
             def make(

@@ -52,6 +52,23 @@ def plain(given: Tensor, kind: str, channels: int, mask: Tensor | None = None) -
     return given.expand(-1, channels, -1, -1) if given.shape[1] == 1 else given
 
 
+def kept(image: Tensor, given: Tensor, kind: str, mask: Tensor | None = None, rounds: int = 20) -> Tensor:
+    """Pictures changed as little as it takes to be what is known of them: (b, c, h, w) -> the same, in [-1, 1].
+
+    Around a hole the known pixels; of grey the brightness, with the picture's colours; of a small picture what it
+    shows, by iterative back-projection (Irani and Peleg, 1991, https://doi.org/10.1016/1049-9652(91)90045-L, eq. 1).
+    """
+    if kind == "inpaint" and mask is not None:
+        return image.lerp(given, mask)
+    if kind == "grey":
+        return (image + given - luma(image)).clamp(-1, 1)
+    if kind.startswith("superres-x"):
+        for _ in range(rounds):
+            left = given - damaged(image, kind)
+            image = (image + imresize(left, float(kind.removeprefix("superres-x")))).clamp(-1, 1)
+    return image
+
+
 def middle(like: Tensor) -> Tensor:
     """A mask that hides the middle half of each side: (b, c, h, w) -> (b, 1, h, w), 1 where pixels are known."""
     h, w = like.shape[-2:]

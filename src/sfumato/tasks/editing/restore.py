@@ -7,7 +7,7 @@ https://arxiv.org/abs/2003.13659).
 from torch import Tensor
 
 from ...errors import UserError, nearest
-from ...networks.editing.damage import DAMAGES, damaged
+from ...networks.editing.damage import DAMAGES, damaged, kept
 from ..model import Model
 from ..progress import Advance
 from .fitted import binary, fit
@@ -30,7 +30,8 @@ def restore(
 
     `damage` is "superres-x2", -x4 or -x8 and pictures are so many times smaller than the generator's; "grey" and they
     have one channel; "inpaint", and a mask (b or 1, 1, h, w) is 1 where they are known; "none" to reconstruct.
-    What is known of a hole's surroundings is kept. Raises UserError for pictures that do not fit.
+    What is known is kept: the pixels around a hole, the brightness, what the small picture shows. Raises UserError for
+    pictures that do not fit.
     """
     nearest(method, METHODS, "method of restoration")
     nearest(damage, DAMAGES, "damage")
@@ -50,4 +51,5 @@ def restore(
         )
     system = fit(method, model, n, fields, steps=steps, advance=advance, seed=seed, damage=damage)
     found: Tensor = system.restored().detach()
-    return found if damage != "inpaint" else found.lerp(given.to(found), fields["mask"].to(found))
+    mask = fields["mask"].to(found) if "mask" in fields else None
+    return kept(found, given.to(found), damage, mask)
