@@ -47,7 +47,10 @@ def directions(model: sfumato.Model, n: int, pictures: Path) -> list[dict[str, A
     """Samples moved by -2 and +2 along each direction: what was asked moves, what else, and who it is."""
     found = by_reader(model, n=n, space="w+")
     start = codes.lift(model.system, model.prior(64, seed=77), "z", "w+")
-    base, who = told_of(model, codes.render(model, start, "w+"))
+    images = codes.render(model, start, "w+")
+    with torch.no_grad():
+        best = int(model.system.D(images).argmax())  # the one that is pictured
+    base, who = told_of(model, images)
     strangers = torch.cdist(who, who).sum().item() / (64 * 63)
     rows, shown = [], []
     for name in (a for a in ASKED if a in found.names):
@@ -66,7 +69,7 @@ def directions(model: sfumato.Model, n: int, pictures: Path) -> list[dict[str, A
                 "most moved": spread[-1], "identity": (other - who).norm(dim=1).mean().item() / strangers,
             }
         )  # fmt: skip
-        shown += [codes.render(model, start[:1] + k * step, "w+") for k in (-3, -1.5, 0, 1.5, 3)]
+        shown += [codes.render(model, start[best, None] + k * step, "w+") for k in (-3, -1.5, 0, 1.5, 3)]
     save_grid(torch.cat(shown), pictures / "editing-directions.png", columns=10)
     return rows
 
@@ -172,7 +175,7 @@ def main() -> None:
     HOME.mkdir(parents=True, exist_ok=True)
 
     def part(name: str, measure: Callable[[], Any]) -> Any:
-        path = HOME / f"{model.step}-{'quick-' if few else ''}{name}.json"
+        path = HOME / f"{Path(options.generator).name}-{model.step}-{'quick-' if few else ''}{name}.json"
         if not path.exists():
             begun = time.process_time()
             found = measure()
