@@ -5,7 +5,7 @@
 - path: stylegan beside stylegan2, `small-64` at 10,000 steps each, the latter also with a path length of more weight:
   path length, separability, Fréchet distance of 10,000 pictures with its cost, and truncation. 15 core-minutes to
   measure; 45 to train each, if it is not there.
-- ada: stylegan2-ada beside stylegan2 on 500 pictures at 16 px, three seeds, p over time. 15 core-minutes a run.
+- ada: stylegan2-ada beside stylegan2 on 500 pictures at 16 px, three seeds, p over time. 20 core-minutes a run.
 - leak: what the reader finds in pictures of these, beside real ones, and real ones under augmentations. 1 core-minute.
 - mixing: which factors follow another picture's coarse, middle and fine layers. 1 core-minute.
 

@@ -77,6 +77,7 @@ def test_more_steps_explain_what_is_given_better(method, damage):
     whole = restore(model, fields["damaged"], damage, method=method, mask=mask, steps=15, seed=1)
     torch.testing.assert_close(whole, kept(found, fields["damaged"], damage, mask))
     assert whole.shape == truth.shape and whole.abs().max() <= 1
+    assert mask is None or torch.equal(whole * mask, fields["damaged"])
 
 
 def test_a_generator_of_another_family_and_the_generator_afterwards():

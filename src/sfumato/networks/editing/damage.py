@@ -10,6 +10,7 @@ from ...resample import imresize
 from ..stylegan.latents import Given
 
 DAMAGES = ("none", "superres-x2", "superres-x4", "superres-x8", "grey", "inpaint")
+ROUNDS = 20  # of back-projection, after which less than a step of 8 bits is left of smooth pictures
 
 
 def damaged(image: Tensor, kind: str, mask: Tensor | None = None) -> Tensor:
@@ -52,18 +53,18 @@ def plain(given: Tensor, kind: str, channels: int, mask: Tensor | None = None) -
     return given.expand(-1, channels, -1, -1) if given.shape[1] == 1 else given
 
 
-def kept(image: Tensor, given: Tensor, kind: str, mask: Tensor | None = None, rounds: int = 20) -> Tensor:
-    """Pictures changed as little as it takes to be what is known of them: (b, c, h, w) -> the same, in [-1, 1].
+def kept(image: Tensor, given: Tensor, kind: str, mask: Tensor | None = None) -> Tensor:
+    """Pictures made to agree with what `damaged` gives of the true ones: (b, c, h, w) -> the same, in [-1, 1].
 
     Around a hole the known pixels; of grey the brightness, with the picture's colours; of a small picture what it
-    shows, by iterative back-projection (Irani and Peleg, 1991, https://doi.org/10.1016/1049-9652(91)90045-L, eq. 1).
+    shows, by iterative back-projection (Irani and Peleg, 1991, https://doi.org/10.1016/1049-9652(91)90045-L).
     """
     if kind == "inpaint" and mask is not None:
         return image.lerp(given, mask)
     if kind == "grey":
         return (image + given - luma(image)).clamp(-1, 1)
     if kind.startswith("superres-x"):
-        for _ in range(rounds):
+        for _ in range(ROUNDS):
             left = given - damaged(image, kind)
             image = (image + imresize(left, float(kind.removeprefix("superres-x")))).clamp(-1, 1)
     return image

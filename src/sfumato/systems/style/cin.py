@@ -6,7 +6,7 @@ for every picture.
 
 Deviations: features are those of VGG-19, for the paper's VGG-16. The errors of content and of each layer's style are
 relative to the target's, as in neural-style, so that α and β mean the same here as there. "small" looks through the
-shipped features.
+shipped features with content from a shallow layer and little weight on style, as in fast-style.
 """
 
 from collections.abc import Iterator
