@@ -5,7 +5,7 @@
 - path: stylegan beside stylegan2, `small-64` at 10,000 steps each, the latter also with a path length of more weight:
   path length, separability, Fréchet distance of 10,000 pictures with its cost, and truncation. 15 core-minutes to
   measure; 45 to train each, if it is not there.
-- ada: stylegan2-ada beside stylegan2 on 500 pictures at 16 px, three seeds, p over time. 20 core-minutes a run.
+- ada: stylegan2-ada beside stylegan2 on 500 pictures at 16 px, three seeds, p over time. 15 core-minutes a run.
 - leak: what the reader finds in pictures of these, beside real ones, and real ones under augmentations. 1 core-minute.
 - mixing: which factors follow another picture's coarse, middle and fine layers. 1 core-minute.
 
@@ -29,7 +29,9 @@ from pages import RESULTS, Part, by_parts, record_parts
 from sfumato.data.batches import Batches
 from sfumato.data.pictures import save_grid, save_images
 from sfumato.data.prepare import prepare
-from sfumato.networks.pretrained import factor_reader
+from sfumato.evaluation import observe
+from sfumato.metrics.frechet import frechet_distance
+from sfumato.networks.pretrained import extractor, factor_reader
 from sfumato.networks.stylegan.adaptive import Augment
 from sfumato.system import Batch
 from sfumato.tasks.evaluate import evaluate
@@ -39,6 +41,7 @@ from sfumato.tasks.model import Model
 HOME = Path("runs/benchmark")
 FEW, SIDE = 500, 16  # pictures that ada is trained on, and pixels
 SAME: dict[str, Any] = dict(r1=0.01, lr=2e-3)  # R1's weight as the paper has it for CIFAR-10, where D may overfit
+QUALITY = ["frechet", "precision-recall"]
 SEEDS = (0, 1, 2)
 PSI = (0.3, 0.5, 0.7, 0.85, 1.0)
 SETUPS: dict[str, tuple[str, dict[str, object]]] = {  # a column's runs: the first part is its system's name
@@ -73,27 +76,33 @@ def trained(name: str, system: str, steps: int, arguments: argparse.Namespace, *
     return sfumato.load(run, device="cpu")
 
 
+def place(arguments: argparse.Namespace) -> Path:
+    """Where figures are kept."""
+    return HOME / ("stylegan-faces-quick.json" if arguments.quick else "stylegan-faces.json")
+
+
+def figures(arguments: argparse.Namespace) -> dict[str, Any]:
+    """All that were found before, by their keys."""
+    return json.loads(place(arguments).read_text()) if place(arguments).exists() else {}
+
+
 def kept(key: str, compute: Callable[[], Any], arguments: argparse.Namespace) -> Any:
     """A figure that was found before, else found now; its core-seconds are printed."""
-    path = HOME / ("stylegan-faces-quick.json" if arguments.quick else "stylegan-faces.json")
-    held = json.loads(path.read_text()) if path.exists() else {}
-    if key not in held:
+    if key not in figures(arguments):
         start = time.process_time()
         value = compute()
         print(f"{key}: {time.process_time() - start:.0f} core-seconds", flush=True)
-        held = json.loads(path.read_text()) if path.exists() else {}
-        held[key] = value
-        path.write_text(json.dumps(held, indent=1) + "\n")
-    return held[key]
+        place(arguments).write_text(json.dumps(figures(arguments) | {key: value}, indent=1) + "\n")
+    return figures(arguments)[key]
 
 
 def measured(model: Model, metrics: list[str], n: int, arguments: argparse.Namespace, note: str = "") -> dict[str, Any]:
     """Values by name, and the CPU seconds that they took."""
 
     def compute() -> dict[str, float]:
-        start, place = time.process_time(), HOME / "measures.json"
-        found = evaluate(model, metrics=metrics, data="faces", extractor="reader:faces", n=n, out=place, quiet=True)
-        place.unlink()
+        start, out = time.process_time(), HOME / f"{name}.json"
+        found = evaluate(model, metrics=metrics, data="faces", extractor="reader:faces", n=n, out=out, quiet=True)
+        out.unlink()
         return {k: v for r in found for k, v in r.values.items()} | {"seconds": time.process_time() - start}
 
     name = f"{model.path.name if model.path else ''} step {model.step} {note}{'+'.join(metrics)} n={n}"
@@ -101,7 +110,8 @@ def measured(model: Model, metrics: list[str], n: int, arguments: argparse.Names
 
 
 def path(arguments: argparse.Namespace) -> list[str]:
-    columns, curves, pictures = {}, {}, list[str]()
+    columns, pictures = dict[str, dict[str, str]](), list[str]()
+    curves = dict[str, dict[float, str]]()
     for name, (suffix, more) in SETUPS.items():
         system = name.split(",")[0]
         model = trained(f"{system}-{suffix}-0", system, 10_000, arguments, preset="small-64", seed=0, **more)
@@ -118,7 +128,7 @@ def path(arguments: argparse.Namespace) -> list[str]:
         for psi in PSI:
             model.system.psi = psi  # type: ignore[assignment]
             note = f"psi={psi} "
-            found = measured(model, ["frechet", "precision-recall"], given(arguments, 2_000), arguments, note)
+            found = measured(model, QUALITY, given(arguments, 2_000), arguments, note)
             curves[name][psi] = f"{found['frechet']:.2f} | {found['precision']:.3f} | {found['recall']:.3f}"
         model.system.psi = 1.0  # type: ignore[assignment]
         shown([model.sample(24, seed=1)], f"{system}-{suffix}", arguments, 8)
@@ -151,18 +161,71 @@ def few() -> Path:
     return folder
 
 
+def stretches(
+    name: str, system: str, each: int, last: int, arguments: argparse.Namespace, **options: object
+) -> Model | None:
+    """A run on few pictures, measured every so many steps until the last; None if there is none."""
+    model, last = None, 20 if arguments.quick else last
+    for steps in range(min(each, last), last + 1, each):
+        model = trained(name, system, steps, arguments, preset="small", data=few(), size=SIDE, **options)
+        if model is not None and model.step == steps:
+            measured(model, QUALITY, given(arguments, 2_000), arguments)
+    return model
+
+
 def runs_of_few(arguments: argparse.Namespace, systems: list[str]) -> dict[str, list[Model]]:
     """Each system's runs on few pictures, one a seed."""
     found: dict[str, list[Model]] = {}
     for seed in SEEDS[:1] if arguments.quick else SEEDS:
         for system in systems:
-            model = trained(
-                f"{system}-faces{FEW}-{seed}", system, arguments.steps, arguments,
-                preset="small", data=few(), size=SIDE, seed=seed, **SAME,
-            )  # fmt: skip
+            name = f"{system}-faces{FEW}-{seed}"
+            model = stretches(name, system, 5_000, arguments.steps, arguments, seed=seed, **SAME)
             if model is not None:
                 found.setdefault(system, []).append(model)
     return found
+
+
+def by_step(model: Model, arguments: argparse.Namespace) -> dict[int, dict[str, float]]:
+    """What was found of a run at each step that it was measured at."""
+    assert model.path is not None
+    start, end = f"{model.path.name} step ", f" {'+'.join(QUALITY)} n={given(arguments, 2_000)}"
+    keys = {k: k.removeprefix(start).removesuffix(end) for k in figures(arguments) if k.startswith(start)}
+    return {int(step): figures(arguments)[k] for k, step in keys.items() if step.isdigit()}
+
+
+def table(found: dict[str, list[Model]], arguments: argparse.Namespace) -> list[str]:
+    """Fréchet distance of runs, one a seed, by step; precision and recall at the last step of each."""
+    curves = [(name, k, by_step(m, arguments)) for name, models in found.items() for k, m in enumerate(models)]
+    at = sorted({step for _, _, curve in curves for step in curve})
+    lines = [f"| | seed | {' | '.join(f'{step:,}' for step in at)} | precision ↑ | recall ↑ |"]
+    lines.append("|---" * (len(at) + 4) + "|")
+    for name, seed, curve in curves:
+        cells = " | ".join(f"{curve[step]['frechet']:.2f}" if step in curve else "" for step in at)
+        last = curve[max(curve)]
+        lines.append(f"| {name} | {seed} | {cells} | {last['precision']:.3f} | {last['recall']:.3f} |")
+    return lines
+
+
+def better(found: dict[str, list[Model]], arguments: argparse.Namespace) -> list[str]:
+    """In how many seeds the augmentations pay, at the last step that all runs were measured at."""
+    curves = [[by_step(m, arguments) for m in found.get(name, [])] for name in ("stylegan2-ada", "stylegan2")]
+    common = set.intersection(*(set(curve) for each in curves for curve in each)) if all(curves) else set()
+    if not common:
+        return []
+    at, pairs = max(common), list(zip(*curves, strict=False))
+    won = sum(ours[at]["frechet"] < plain[at]["frechet"] for ours, plain in pairs)
+    return [f"At step {at:,}, stylegan2-ada is better than stylegan2 in {won} of {len(pairs)} seeds.", ""]
+
+
+def strays(model: Model, n: int) -> dict[str, float]:
+    """The share of pictures whose features are 4 times as long as the median's, and the distance without these."""
+    held = next(Batches(prepare("faces", size=SIDE, split="test"), batch=n).epoch(n)).image
+    reader = extractor("reader:faces")
+    features = observe(model.sample(n, seed=7), reader).features
+    length = features.norm(dim=1)
+    near = length <= 4 * length.median()
+    distance = frechet_distance(observe(held, reader).features, features[near])
+    return {"strays": 1 - near.double().mean().item(), "frechet": distance}
 
 
 def chance(model: Model) -> list[tuple[int, float]]:
@@ -173,21 +236,30 @@ def chance(model: Model) -> list[tuple[int, float]]:
 
 
 def ada(arguments: argparse.Namespace) -> list[str]:
-    rows, n = [], given(arguments, 2_000)
     found = runs_of_few(arguments, arguments.systems)
-    for system, models in found.items():
-        values = [measured(m, ["frechet", "precision-recall"], n, arguments) for m in models]
-        cells = [f"{v['frechet']:.2f}" for v in values]
-        mean = [sum(v[k] for v in values) / len(values) for k in ("frechet", "precision", "recall")]
-        rows.append(f"| {system} | {', '.join(cells)} | {mean[0]:.2f} | {mean[1]:.3f} | {mean[2]:.3f} |")
-    if not rows:
+    if not found:
         return []
     lines = [
         f"## {FEW} pictures\n",
         f"`small` with {', '.join(f'`{k}={v:g}`' for k, v in SAME.items())}, at {SIDE} px on the first {FEW} pictures "
-        f"of `faces`, {arguments.steps:,} steps, against {n:,} held-out ones, by the reader of faces.\n",
-        "| | Fréchet distance by seed ↓ | mean | precision ↑ | recall ↑ |", "|---|---|---|---|---|", *rows, "",
+        f"of `faces`, against {given(arguments, 2_000):,} held-out ones, by the reader of faces: Fréchet distance (↓) "
+        "by step, then precision and recall at the last step of each run.\n",
+        *table(found, arguments), "",
+        *better(found, arguments),
+        "A few pictures in colours that no picture has make a distance large. How many have features 4 times as long "
+        "as the median's, and the distance without these, at the last step of each run:\n",
+        "| | seed | step | far off ↓ | Fréchet distance without them ↓ |", "|---|---|---|---|---|",
     ]  # fmt: skip
+    for system, models in found.items():
+        for seed, model in enumerate(models):
+
+            def compute(model: Model = model) -> dict[str, float]:
+                return strays(model, given(arguments, 2_000))
+
+            key = f"{system}-faces{FEW}-{seed} step {model.step} strays n={given(arguments, 2_000)}"
+            v = kept(key, compute, arguments)
+            lines.append(f"| {system} | {seed} | {model.step:,} | {v['strays']:.2%} | {v['frechet']:.2f} |")
+    lines.append("")
     moved = [chance(m) for m in found.get("stylegan2-ada", [])]
     if moved and moved[0]:
         at = [int(k * (len(moved[0]) - 1) / 10) for k in range(11)]
@@ -261,7 +333,7 @@ def leak(arguments: argparse.Namespace) -> list[str]:
         known = look["known"].double().mean().item()
         rows.append(f"| {name} | {known:.1%} | {tilted:.2%} | {' | '.join(hues)} |")
     return [
-        "## Augmentations do not leak\n",
+        "## Do augmentations leak?\n",
         f"{n:,} pictures of each, as the reader of faces finds them: the share that it knows as faces; the share whose "
         "clothes are more than 10° from straight below the face; how far the shares of the values of factors of colour "
         f"are from those of the {FEW} pictures (0 to 1). Real pictures under augmentations are what a leak would look "
@@ -344,7 +416,7 @@ PARTS: dict[str, Part] = {"path": path, "ada": ada, "leak": leak, "mixing": mixi
 
 def main() -> None:
     parser = by_parts(__doc__, PARTS)
-    parser.add_argument("--steps", type=int, default=15_000, help="of the runs on few pictures")
+    parser.add_argument("--steps", type=int, default=10_000, help="of the runs on few pictures")
     parser.add_argument("--systems", nargs="+", default=["stylegan2", "stylegan2-ada"], help="trained on few pictures")
     torch.set_num_threads(1)
     record_parts("stylegan-faces", "The StyleGAN line on faces", PARTS, parser.parse_args())

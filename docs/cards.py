@@ -93,7 +93,8 @@ PAGES = {  # where what a system shows is recorded, if not in systems.json
     "crn": "translation",
     "unit": "translation-domains", "munit": "translation-domains", "funit": "translation-domains",
     "dtn": "translation-domains", "stacked-gan": "stacked_gan", "biggan": "truncation",
-    "stylegan": "stylegan-faces", "stylegan2": "stylegan-faces",
+    "stylegan": "stylegan-faces", "stylegan2": "stylegan-faces", "stylegan2-ada": "stylegan-faces",
+    "bcr": "gans-faces", "progan": "gans-faces",
     "inversion": "inversion", "in-domain": "inversion", "mgan-prior": "inversion", "dgp": "inversion",
     "image2stylegan-plus": "editing",
 }  # fmt: skip
