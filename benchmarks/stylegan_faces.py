@@ -243,7 +243,8 @@ def ada(arguments: argparse.Namespace) -> list[str]:
         f"## {FEW} pictures\n",
         f"`small` with {', '.join(f'`{k}={v:g}`' for k, v in SAME.items())}, at {SIDE} px on the first {FEW} pictures "
         f"of `faces`, against {given(arguments, 2_000):,} held-out ones, by the reader of faces: Fréchet distance (↓) "
-        "by step, then precision and recall at the last step of each run.\n",
+        "by step, then precision and recall at the last step of each run. Runs may be gone on with beyond the steps "
+        "asked; what was measured there is shown, and below each run is as it is now.\n",
         *table(found, arguments), "",
         *better(found, arguments),
         "A few pictures in colours that no picture has make a distance large. How many have features 4 times as long "
