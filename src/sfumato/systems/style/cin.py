@@ -19,11 +19,9 @@ from torch.optim import Adam, Optimizer
 from ...errors import UserError
 from ...networks.pretrained.features import features
 from ...networks.style.painting import as_paintings, floats, painting, paintings
-from ...networks.style.transform import TransformNet
+from ...networks.style.transform import SHIPPED, TransformNet
 from ...objectives import style
 from ...system import Batch, Losses, Paper, Preset, Recipe, System, cosine
-
-SHIPPED = dict(features="style", layer="relu3_1", layers="relu1_1+relu2_1+relu3_1+relu4_1+relu5_1")
 
 
 class CIN(System):
