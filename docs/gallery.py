@@ -36,6 +36,7 @@ SHOWN = {  # by view: which world, how many pictures, the seed
     "people": ("faces", 4, 3), "keypoints": ("faces", 8, 2), "unpaired-old": ("faces", 6, 0), "maps": ("scenes", 6, 9),
     "unpaired-night": ("scenes", 6, 5), "unpaired-dusk": ("scenes", 6, 2), "unpaired-ink": ("scenes", 6, 0),
     "objects": ("scenes", 6, 8), "clips": ("faces", 1, 5), "factors": ("scenes", 4, 6), "caption": ("scenes", 8, 9),
+    "few-shot": ("faces", 3, 0), "few-shot-seen": ("scenes", 3, 0),
     "superres-x2": ("faces", 4, 0), "superres-x3": ("faces", 4, 1), "superres-x4": ("faces", 4, 2),
     "superres-x8": ("faces", 4, 4), "rendered-x2": ("scenes", 1, 11), "rendered-x4": ("scenes", 1, 3),
 }  # fmt: skip

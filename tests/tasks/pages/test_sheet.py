@@ -12,6 +12,7 @@ from PIL import Image
 from data.views.worlds_pictures import SERVED, some, told
 from sfumato.data.batches import Batches
 from sfumato.data.pictures import to_bytes
+from sfumato.data.prepare import prepare
 from sfumato.data.views import VIEWS
 from sfumato.errors import UserError
 from sfumato.tasks.data import inspect
@@ -41,6 +42,14 @@ def test_every_view_can_be_shown_and_shows_its_pictures(world, view):
         if name in batch and batch.fields[name].ndim == 4:
             assert found_in(page, to_bytes(batch.fields[name])[1]), name
     assert np.asarray(page)[:MARGIN].min() == 255, "a white margin"
+
+
+@pytest.mark.parametrize("view", ["few-shot", "few-shot-seen"])
+def test_examples_stand_beside_what_they_are_examples_for(view):
+    data = prepare("shapes", size=80)
+    page, batch = sheet(data, view, 2, seed=1), Batches(data, view=view, batch=2, seed=1).at(0)
+    for name in ("source", "image", "other"):
+        assert all(found_in(page, cell) for cell in to_bytes(batch.fields[name])), name
 
 
 def test_a_small_field_is_as_large_as_its_picture():

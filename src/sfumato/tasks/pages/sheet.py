@@ -25,6 +25,8 @@ MOST = {
     "rendered-x4": 2,
     "people": 4,
     "factors": 4,
+    "few-shot": 4,
+    "few-shot-seen": 4,
 }  # pictures, or 8, if nobody says how many
 COLUMNS, CARDS, PEOPLE = 8, 4, 7  # fields, cards, and pictures of one person, side by side
 _SHADES = {
@@ -47,6 +49,8 @@ def sheet(pictures: Pictures, view: str, n: int | None = None, seed: int = 0) ->
         rows = _people(pictures, batch, feed.survey, zoom)
     elif "clip" in batch:
         headings, rows = _clips(batch, zoom)
+    elif "source_label" in batch:
+        headings, rows = _examples(pictures, batch, zoom)
     elif "labelled" not in batch and any(v.ndim == 1 or k == "caption" for k, v in batch.fields.items()):
         rows = _cards(pictures, batch, zoom)
     else:
@@ -92,6 +96,17 @@ def _clips(batch: Batch, zoom: int) -> tuple[Sequence[Heading], Sequence[Row]]:
                 rows.append((name, enlarged(values, zoom * batch.clip.shape[-1] // some.shape[-1])))
         rows.append(("", ()))
     return [(f"frame {k}", "") for k in range(batch.clip.shape[1])], rows[:-1]
+
+
+def _examples(pictures: Pictures, batch: Batch, zoom: int) -> tuple[Sequence[Heading], Sequence[Row]]:
+    """A row for each source, with the example of another class and one more of that class; below each its class."""
+    classes = {"source": "source_label", "image": "label", "other": "label"}
+    cells = []
+    for name, label in classes.items():
+        images = enlarged(shades.pictures(batch.fields[name]), zoom)
+        said = [_said(pictures, "label", k) for k in batch.fields[label]]
+        cells.append([card(image, [text], image.width) for image, text in zip(images, said, strict=True)])
+    return [(name, "") for name in classes], [("", some) for some in zip(*cells, strict=True)]
 
 
 def _cards(pictures: Pictures, batch: Batch, zoom: int) -> list[Row]:
