@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 import sfumato
@@ -147,16 +146,6 @@ def table(all_figures: dict[str, dict[int, dict[str, float]]]) -> str:
 EXTRA = ("class accuracy", "accuracy on held-out digits", "the same classifier on the labels alone", "code ↔ class")
 
 
-def hero() -> None:
-    """The README's picture: the first rows of three cards' pictures."""
-    rows = [Image.open(DOCS / "systems" / f"{name}.png") for name in ("dcgan", "acgan", "infogan")]
-    side = rows[0].height // 5 * 2
-    canvas = Image.new("L", (rows[0].width, 3 * side + 2), 255)
-    for i, row in enumerate(rows):
-        canvas.paste(row.crop((0, 0, row.width, side)), (0, i * side))
-    canvas.save(DOCS / "samples.png")
-
-
 def main() -> None:
     """Train, measure, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -173,7 +162,6 @@ def main() -> None:
             path.write_text(json.dumps(ordered, indent=1) + "\n")
             (DOCS / "results" / "systems.md").write_text(table(ordered))
             print(name, seed, {k: round(v, 3) for k, v in figures.items()}, flush=True)
-    hero()
 
 
 if __name__ == "__main__":
