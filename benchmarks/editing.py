@@ -2,8 +2,8 @@
 
     python benchmarks/editing.py [--generator runs/benchmark/stylegan2-faces64-0] [--quick]
 
-All is judged by reader:faces. Parts that were measured with this state of the generator are not measured again
-(runs/benchmark/editing). Writes docs/results/editing.md and its pictures; about five core-minutes.
+All is judged by reader:faces. Parts that were measured by this reader with this state of the generator are not measured
+again (runs/benchmark/editing). Writes docs/results/editing.md and its pictures; about five core-minutes.
 """
 
 import argparse
@@ -174,8 +174,10 @@ def main() -> None:
     place = HOME if few else RESULTS
     HOME.mkdir(parents=True, exist_ok=True)
 
+    stamp = f"{Path(options.generator).name}-{model.step}-{world_reader(model, 'faces').sha256[:8]}"
+
     def part(name: str, measure: Callable[[], Any]) -> Any:
-        path = HOME / f"{Path(options.generator).name}-{model.step}-{'quick-' if few else ''}{name}.json"
+        path = HOME / f"{stamp}-{'quick-' if few else ''}{name}.json"
         if not path.exists():
             begun = time.process_time()
             found = measure()

@@ -9,15 +9,17 @@
 - leak: what the reader finds in pictures of these, beside real ones, and real ones under augmentations. 1 core-minute.
 - mixing: which factors follow another picture's coarse, middle and fine layers. 1 core-minute.
 
-Trained runs are kept in runs/benchmark and gone on with; figures in runs/benchmark/stylegan-faces.json. What is there
-is measured, and docs/results/stylegan-faces.md and its pictures are written anew. --quick trains for 20 steps, measures
-64 pictures, in other folders, and writes nothing to docs.
+Trained runs are kept in runs/benchmark and gone on with; figures too, by the reader that they were found with. What is
+there is measured, and docs/results/stylegan-faces.md and its pictures are written anew. --quick trains for 20 steps,
+measures 64 pictures, in other folders, and writes nothing to docs.
 """
 
 import argparse
 import json
+import shutil
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +78,15 @@ def trained(name: str, system: str, steps: int, arguments: argparse.Namespace, *
     return sfumato.load(run, device="cpu")
 
 
+@lru_cache
+def seen_by() -> str:
+    """Which reader of faces is shipped: the first letters of its checksum."""
+    return factor_reader("faces").sha256[:8]
+
+
 def place(arguments: argparse.Namespace) -> Path:
     """Where figures are kept."""
-    return HOME / ("stylegan-faces-quick.json" if arguments.quick else "stylegan-faces.json")
+    return HOME / f"stylegan-faces-{seen_by()}{'-quick' if arguments.quick else ''}.json"
 
 
 def figures(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -136,15 +144,17 @@ def path(arguments: argparse.Namespace) -> list[str]:
     if not columns:
         return []
     first = next(iter(columns.values()))
+    attributes = sum(max(1, len(values)) for values in factor_reader("faces").spec.factors.values())
     rows = [f"| {k} | {' | '.join(c[k] for c in columns.values())} |" for k in first]
     cells = [f"| {psi:g} | {' | '.join(c[psi] for c in curves.values())} |" for psi in PSI]
     heads = " | ".join(f"{s}: Fréchet distance ↓ | precision ↑ | recall ↑" for s in curves)
     return [
         "## stylegan beside stylegan2 at equal data\n",
         "`small-64`, seed 0. Path length (↓) over 2,000 paths, by features of the reader in LPIPS' form; separability "
-        "(↓) of 5,000 pictures by 55 attributes; Fréchet distance (↓) of 10,000 pictures against 2,000 held out. The "
-        "mapping network of stylegan has four layers in this preset, that of stylegan2 two. The last column has four "
-        "and a weight of the path length of 50, for the paper's 2, which is meant for 150 times as many pictures.\n",
+        f"(↓) of 5,000 pictures by {attributes} attributes; Fréchet distance (↓) of 10,000 pictures against 2,000 held "
+        "out. The mapping network of stylegan has four layers in this preset, that of stylegan2 two. The last column "
+        "has four and a weight of the path length of 50, for the paper's 2, which is meant for 150 times as many "
+        "pictures.\n",
         f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|", *rows,
         "\nTruncation in W (2,000 pictures):\n",
         f"| ψ | {heads} |", "|---" * (3 * len(curves) + 1) + "|", *cells,
@@ -164,12 +174,15 @@ def few() -> Path:
 def stretches(
     name: str, system: str, each: int, last: int, arguments: argparse.Namespace, **options: object
 ) -> Model | None:
-    """A run on few pictures, measured every so many steps until the last; None if there is none."""
+    """A run on few pictures, a copy of which is kept every so many steps until the last; None if there is none."""
     model, last = None, 20 if arguments.quick else last
     for steps in range(min(each, last), last + 1, each):
         model = trained(name, system, steps, arguments, preset="small", data=few(), size=SIDE, **options)
         if model is not None and model.step == steps:
-            measured(model, QUALITY, given(arguments, 2_000), arguments)
+            assert model.path is not None
+            copy = model.path.with_name(f"{model.path.name}-at-{steps}")
+            if not copy.exists():
+                shutil.copytree(model.path, copy, ignore=shutil.ignore_patterns("resume", "tensorboard", "samples"))
     return model
 
 
@@ -186,11 +199,10 @@ def runs_of_few(arguments: argparse.Namespace, systems: list[str]) -> dict[str, 
 
 
 def by_step(model: Model, arguments: argparse.Namespace) -> dict[int, dict[str, float]]:
-    """What was found of a run at each step that it was measured at."""
+    """What is found of a run at each step that a copy of it was kept at, and at its last."""
     assert model.path is not None
-    start, end = f"{model.path.name} step ", f" {'+'.join(QUALITY)} n={given(arguments, 2_000)}"
-    keys = {k: k.removeprefix(start).removesuffix(end) for k in figures(arguments) if k.startswith(start)}
-    return {int(step): figures(arguments)[k] for k, step in keys.items() if step.isdigit()}
+    copies = [sfumato.load(path, device="cpu") for path in HOME.glob(f"{model.path.name}-at-*")]
+    return {m.step: measured(m, QUALITY, given(arguments, 2_000), arguments) for m in [*copies, model]}
 
 
 def table(found: dict[str, list[Model]], arguments: argparse.Namespace) -> list[str]:

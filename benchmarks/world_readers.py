@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/world_readers.py [scenes] [faces] [--report]
 
 Writes src/sfumato/networks/pretrained/reader_scenes.safetensors, reader_faces.safetensors and
-docs/results/world-readers.md. About 35 minutes a world on one core; the same file each time. With --report the shipped
+docs/results/world-readers.md. About 90 minutes a world on one core; the same file each time. With --report the shipped
 readers are only measured. Half of what is shown in training is noisy, blurred, coarse, compressed, shifted or of
 another brightness; a seventh is no picture of the world at all, to be known as such.
 """
@@ -40,10 +40,8 @@ from world_reading import page
 ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "src/sfumato/networks/pretrained"
 SEED, BATCH = 0, 48
-# Rounds of pictures and steps. Each begins where the last one's file ends, with other pictures and a lower rate.
-ROUNDS = {"scenes": [(50_000, 2200)], "faces": [(40_000, 1600), (22_000, 450)]}
-APART = 100_000  # indices between the pictures of two rounds
-BALANCE = {"scenes": 0.0, "faces": 1 / 3}  # a part whose share of the pixels is f counts in proportion to 1 / f^this
+PICTURES, STEPS = 100_000, 9_000
+BALANCE = {"scenes": 1 / 4, "faces": 1 / 3}  # a part whose share of the pixels is f counts in proportion to 1 / f^this
 CALIBRATION = np.arange(990_000, 994_000)  # neither trained on nor tested with
 FLOOR = 0.75  # of the share read rightly, or R², of a factor that is worth shipping
 PASSED = 0.997  # of the world's own pictures, by each of the two kinds of evidence
@@ -91,7 +89,7 @@ def spoilt(x: Tensor, seen: Seen, random: torch.Generator) -> tuple[Tensor, Tens
 
 
 def loss_of(
-    model: Apprentice, seen: Seen, other: Tensor, weights: Tensor | None, random: torch.Generator
+    model: Apprentice, seen: Seen, other: Tensor, weights: Tensor, random: torch.Generator
 ) -> dict[str, Tensor]:
     """What a batch is read wrongly by, term by term; `weights` are those of the parts."""
     reader, b = model.reader, len(seen)
@@ -105,14 +103,13 @@ def loss_of(
     numbers = len(reader.spec.numbers)
     # The grain of channels-last is kept by cutting where the batch is the first of four contiguous axes.
     half = [m.permute(0, 2, 3, 1)[: b // 2].permute(0, 3, 1, 2) for m in maps]
-    pixels = parts[: b // 2].view(b // 2, SIDE // 2, 2, SIDE // 2, 2).transpose(2, 3).flatten().long()
     terms = {
         "classes": sum(
             F.cross_entropy(values[:b], truth[name], ignore_index=-1, reduction="sum") / b
             for name, values in logits.items()
         ),
         "numbers": wrong[:numbers].sum(),
-        "parts": 4 * F.cross_entropy(reader.label(half).flatten(0, 3), pixels, weights),
+        "parts": 4 * F.cross_entropy(reader.label(half), parts[: b // 2].long(), weights),
         "known": F.binary_cross_entropy_with_logits(known, (torch.arange(len(known)) < b).float()),
     }
     aside = model.aside(features[:b])
@@ -131,32 +128,27 @@ def targets(reader: WorldReader, truth: dict[str, Tensor]) -> Tensor:
     return torch.cat([torch.stack([truth[name] for name in reader.spec.numbers], 1), truth["points"].flatten(1)], 1)
 
 
-def train(world: str, path: Path, number: int) -> None:
-    """One round of training: a new reader in the first, else the one at `path`, which is written every 500 steps."""
-    n, steps = ROUNDS[world][number]
+def train(world: str, path: Path) -> None:
+    """A new reader, written to `path` every 500 steps."""
     start = time.perf_counter()
-    data = for_training(world, n, number * APART)
+    data = for_training(world, PICTURES)
     others = pictures({"scenes": "faces", "faces": "scenes"}[world], np.arange(4000)).images
     print(f"{world}: {len(data):,} pictures in {time.perf_counter() - start:.0f} s", flush=True)
-    weights = None
-    if BALANCE[world]:
-        counts = torch.bincount(data.parts[::10].flatten(), minlength=len(SPECS[world].parts))
-        weights = (counts / counts.sum()).pow(-BALANCE[world])
-    torch.manual_seed(SEED + number)
-    random = torch.Generator().manual_seed(SEED + number)
-    reader = open_reader(path) if number else WorldReader(SPECS[world])
-    if number == 0:
-        aims = targets(reader, data.truth)
-        reader.mean.copy_(aims.nanmean(0))
-        reader.spread.copy_((aims - reader.mean).square().nanmean(0).sqrt())
+    counts = torch.bincount(data.parts[::10].flatten(), minlength=len(SPECS[world].parts)).clamp(min=1)
+    weights = (counts / counts.sum()).pow(-BALANCE[world])
+    torch.manual_seed(SEED)
+    random = torch.Generator().manual_seed(SEED)
+    reader = WorldReader(SPECS[world])
+    aims = targets(reader, data.truth)
+    reader.mean.copy_(aims.nanmean(0))
+    reader.spread.copy_((aims - reader.mean).square().nanmean(0).sqrt())
     model = Apprentice(reader).to(memory_format=torch.channels_last)
     averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.995), use_buffers=True)
-    lr = 3e-3 / (1 + number)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.15)
+    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=STEPS, pct_start=0.15)
     start, seen = time.perf_counter(), {}
-    order = torch.cat([torch.randperm(n, generator=random) for _ in range(-(-BATCH * steps // n))])
-    for step, rows in enumerate(order[: BATCH * steps].view(steps, BATCH), start=1):
+    order = torch.cat([torch.randperm(PICTURES, generator=random) for _ in range(-(-BATCH * STEPS // PICTURES))])
+    for step, rows in enumerate(order[: BATCH * STEPS].view(STEPS, BATCH), start=1):
         other = scaled(others[torch.randint(len(others), (2,), generator=random)])
         terms = loss_of(model, data[rows], other, weights, random)
         optimizer.zero_grad()
@@ -170,9 +162,9 @@ def train(world: str, path: Path, number: int) -> None:
         if step % 100 == 0:
             pace = BATCH * step / (time.perf_counter() - start)
             print(f"{step:5} {pace:4.0f}/s", *(f"{k} {v:.3f}" for k, v in seen.items()), flush=True)
-        if step % 500 == 0 or step == steps:
-            shown = BATCH * (sum(s for _, s in ROUNDS[world][:number]) + step)
-            ship(averaged.module.reader, path, {"seed": str(SEED), "shown": str(shown), "batch": str(BATCH)})
+        if step % 500 == 0 or step == STEPS:
+            facts = {"seed": str(SEED), "shown": str(BATCH * step), "batch": str(BATCH)}
+            ship(averaged.module.reader, path, facts)
     print(f"{world}: {time.perf_counter() - start:.0f} s of training", flush=True)
 
 
@@ -247,8 +239,7 @@ def main() -> None:
     torch.set_num_threads(1)
     for world in given.worlds if not given.report else ():
         path = SHIPPED / f"reader_{world}.safetensors"
-        for number in range(len(ROUNDS[world])):
-            train(world, path, number)
+        train(world, path)
         finish(path)
     text = page([world for world in SPECS if (SHIPPED / f"reader_{world}.safetensors").exists()])
     path = ROOT / "docs/results/world-readers.md"

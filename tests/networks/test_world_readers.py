@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from sfumato.data.prepare import prepare
 from sfumato.data.worlds import Faces, Scenes
 from sfumato.errors import UserError
+from sfumato.metrics import frechet_distance
 from sfumato.networks.pretrained import Observed, extractor, factor_reader, names
 from sfumato.networks.pretrained import __file__ as package
 from sfumato.networks.pretrained.scores import confusion, factor_scores, overlaps, verification
@@ -125,6 +126,18 @@ def test_strangers_are_refused_and_its_own_are_not(held):
     first = next(iter(reader.spec.factors))
     truth = torch.from_numpy(source.factors(HELD_OUT)[first])
     assert factor_scores(again.factors, {first: truth})[first] >= 0.75
+
+
+def test_broken_pictures_do_not_decide_a_distance(held):
+    _, reader, _, seen, found = held
+    own = images(seen.image)
+    random = torch.Generator().manual_seed(0)
+    strange = torch.cat([-own, (5 * own).clamp(-1, 1), torch.randn(own.shape, generator=random).clamp(-1, 1)])
+    with torch.inference_mode():
+        assert reader(strange).features.abs().max() <= reader.bound
+        spoilt = torch.cat([found.features[1:], reader(strange[-1:]).features])
+    apart = frechet_distance(found.features[:50], found.features[50:])
+    assert frechet_distance(found.features, spoilt) < 2 * apart, "one picture of noise in a hundred"
 
 
 def test_keypoints_and_people():

@@ -61,6 +61,8 @@ def separable(c: int) -> Residual:
 class WorldReader(Extractor):
     """A U-Net at 64 px whose bottleneck, a linear map from 4×4 places, is the features, and all factors follow from it.
 
+    Features are bent to lie in [-4, 4], so that a few broken pictures do not decide a Fréchet distance.
+
     A picture is `known` if a classifier trained against synthetic strangers says so and if its features lie within
     the Gaussian of those of the world, both to thresholds that 99.7 % of the world's own pictures pass.
     """
@@ -68,6 +70,7 @@ class WorldReader(Extractor):
     side = 64
     batch = 500
     dim = 128
+    bound = 4.0  # of features
     mean: Tensor
     spread: Tensor
     centre: Tensor
@@ -94,7 +97,9 @@ class WorldReader(Extractor):
         self.up_high = nn.ConvTranspose2d(4 * ch, 2 * ch, 2, 2)
         self.up_stem = nn.ConvTranspose2d(2 * ch, ch, 2, 2)
         self.at_middle, self.at_high = separable(4 * ch), separable(2 * ch)
-        self.at_stem = nn.Sequential(unit(ch, 3 * ch // 2), nn.Conv2d(3 * ch // 2, 4 * len(spec.parts), 1))
+        fine = ch // 2 - 3  # channels at 64 px, to which the picture's three come
+        self.at_stem = nn.Sequential(unit(ch, 3 * ch // 2), nn.Conv2d(3 * ch // 2, 4 * fine, 1), nn.PixelShuffle(2))
+        self.at_pixel = nn.Sequential(unit(fine + 3, 3 * ch // 4), nn.Conv2d(3 * ch // 4, len(spec.parts), 1))
         measured = len(spec.numbers) + 2 * len(spec.points)
         self.register_buffer("mean", torch.zeros(measured))  # of numbers and points in training
         self.register_buffer("spread", torch.ones(measured))  # their standard deviations
@@ -104,11 +109,11 @@ class WorldReader(Extractor):
         self.register_buffer("gate", torch.tensor([[0.0, 1.0], [-1e4, 1.0]]))  # thresholds, scales: logit, −distance
 
     def look(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Features (b, dim), and the maps at 32, 16, 8 and 4 px: (b, 1 | 3, h, w) in [-1, 1]."""
-        maps = [self.stem(resize(rgb(images), self.side).contiguous(memory_format=torch.channels_last))]
-        for layer in (self.high, self.middle, self.low):
+        """Features (b, dim), and the picture at 64 px and its maps at 32, 16, 8 and 4: (b, 1 | 3, h, w) in [-1, 1]."""
+        maps = [resize(rgb(images), self.side).contiguous(memory_format=torch.channels_last)]
+        for layer in (self.stem, self.high, self.middle, self.low):
             maps.append(layer(maps[-1]))
-        return self.features(maps[-1]), maps
+        return self.bound * (self.features(maps[-1]) / self.bound).tanh(), maps
 
     def answers(self, features: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor, Tensor]:
         """Logits by factor (b, k), standardised numbers and points (b, n), outputs aside, logit of known (b,)."""
@@ -117,12 +122,13 @@ class WorldReader(Extractor):
         return dict(zip(names, logits, strict=True)), torch.cat([numbers, points], 1), aside, known[:, 0]
 
     def label(self, maps: list[Tensor]) -> Tensor:
-        """Logits of parts from the maps of `look`, four pixels a place: -> (b, side / 2, side / 2, 4, parts)."""
-        stem, high, middle, low = maps
+        """Logits of parts from the maps of `look`: -> (b, parts, side, side)."""
+        image, stem, high, middle, low = maps
         x = self.at_middle(self.up_middle(low) + middle)
         x = self.at_high(self.up_high(x) + high)
         x = self.at_stem(self.up_stem(x) + stem)
-        return x.permute(0, 2, 3, 1).unflatten(3, (4, -1))
+        logits: Tensor = self.at_pixel(torch.cat([x, image], 1))
+        return logits
 
     def forward(self, images: Tensor) -> Observed:
         """Features and class probabilities: (b, 1 | 3, h, w) in [-1, 1] -> (b, 128), (b, classes)."""
@@ -142,7 +148,7 @@ class WorldReader(Extractor):
             features,
             factors,
             points=measured[:, n:].unflatten(1, (-1, 2)),
-            parts=_pixels(self.label(maps).softmax(4)),
+            parts=self.label(maps).softmax(1),
             identity=(features - self.centre) @ self.person.T,
             known=self.recognised(features, known),
         )
@@ -155,12 +161,6 @@ class WorldReader(Extractor):
     def recognised(self, features: Tensor, logit: Tensor) -> Tensor:
         """How well the less convincing evidence passes its threshold: -> (b,) in [0, 1], 0.5 at the threshold."""
         return ((self.evidence(features, logit) - self.gate[:, 0]) / self.gate[:, 1]).amin(1).sigmoid()
-
-
-def _pixels(parts: Tensor) -> Tensor:
-    """From four pixels a place to a map: (b, h, w, 4, k) -> (b, k, 2h, 2w)."""
-    b, h, w, _, k = parts.shape
-    return parts.view(b, h, w, 2, 2, k).permute(0, 5, 1, 3, 2, 4).reshape(b, k, 2 * h, 2 * w)
 
 
 def ship(reader: WorldReader, path: Path, facts: dict[str, str]) -> None:
