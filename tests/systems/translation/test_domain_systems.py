@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from sfumato import catalog
+from sfumato.errors import UserError
 from sfumato.objectives.adversarial import least_squares_g, logistic_d, nonsaturating_g
 from sfumato.objectives.translation import hinge_d, ternary_d, ternary_g, unit_divergence
 from sfumato.system import Batch
@@ -173,10 +174,18 @@ def test_dtn_sees_f_at_mean_0_and_one_scale_and_f_does_not_learn():
     system.start(batch)
     said = system.said(torch.cat([batch.source, batch.image]))
     assert said.mean(0).abs().max() < 1e-3 and said.square().mean() == pytest.approx(1, rel=1e-3)
-    assert not [k for k in system.state_dict() if k.split(".")[0] not in ("G", "D", "centre", "spread")]
+    assert not [k for k in system.state_dict() if k.split(".")[0] not in ("G", "D", "centre", "spread", "known_by")]
     system.eval()
     large = system.translate(torch.rand(1, 3, 20, 30) * 2 - 1)
     assert large.shape == (1, 3, 20, 30) and large.abs().max() <= 1
+
+
+def test_dtn_refuses_weights_that_decode_what_another_network_says():
+    state = made("dtn").state_dict()
+    made("dtn").load_state_dict(state)
+    state["known_by"] = state["known_by"].flip(0)
+    with pytest.raises(UserError, match="trained on what another version of reader:faces says"):
+        made("dtn").load_state_dict(state)
 
 
 @pytest.mark.parametrize("name", ["unit", "dtn"])  # munit and funit are as many seconds as they are large

@@ -16,9 +16,10 @@ from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from ...errors import UserError
 from ...networks.adversarial.dcgan import Discriminator, Generator
 from ...networks.pretrained import Extractor, extractor
 from ...objectives.adversarial import wins
@@ -72,6 +73,9 @@ class DTN(System):
         self.spread: Tensor
         self.register_buffer("centre", torch.zeros(_frozen(features, "cpu").dim))
         self.register_buffer("spread", torch.ones(()))
+        self.known_by: Tensor
+        self.register_buffer("known_by", _checksum(features))
+        self.register_load_state_dict_post_hook(_same_eyes)
 
     def optimizers(self) -> dict[str, Optimizer]:
         """Adam for each network."""
@@ -117,6 +121,21 @@ class DTN(System):
     def sample(self, given: Batch) -> Tensor:
         """What the sources become."""
         return self.translate(given.source)
+
+
+def _checksum(name: str) -> Tensor:
+    """Of f's weights: (32,) uint8."""
+    return torch.tensor(list(bytes.fromhex(_frozen(name, "cpu").sha256)), dtype=torch.uint8)
+
+
+def _same_eyes(dtn: nn.Module, _: object) -> None:
+    """Raise UserError if G learned to decode what another f said: of what this one says it would paint nonsense."""
+    assert isinstance(dtn, DTN)
+    if not torch.equal(dtn.known_by.cpu(), _checksum(dtn.features)):
+        raise UserError(
+            f"this dtn was trained on what another version of {dtn.features} says; train it again, or use the version "
+            "of sfumato that trained it"
+        )
 
 
 @lru_cache(maxsize=4)
