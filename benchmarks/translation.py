@@ -182,6 +182,7 @@ def read(images: Tensor, semantic: Tensor) -> tuple[float, float]:
 MAPS: dict[str, tuple[str, dict[str, object]]] = {
     "pix2pix": ("pix2pix", {"view": "paired-map", "steps": 1_500}),  # as many as the others
     "pix2pixhd": ("pix2pixhd", {"z": 0}),  # as it is in the paper's comparison: E is its section 3.4
+    "pix2pixhd-perceptual": ("pix2pixhd", {"z": 0, "features": "style"}),  # the same, looking through frozen features
     "pix2pixhd-styles": ("pix2pixhd", {}),
     "pix2pixhd-styles-no-objects": ("pix2pixhd", {"objects": False}),
     "spade": ("spade", {}),
@@ -215,8 +216,8 @@ def maps(arguments: argparse.Namespace) -> list[str]:
         f"## From maps to clear days\n\n{len(test)} held-out pictures at 64 px; parts by the reader of scenes.\n",
         *rows,
         "\n![maps; each row of the table; the true days](translation-maps.png)\n",
-        "Maps, what each painted, and the truth. `styles` has the encoder of styles, which are drawn at random; "
-        "`no-objects` does not see where one object ends and the next begins.\n",
+        "Maps, what each painted, and the truth. `perceptual` matches frozen features, too; `styles` has the encoder "
+        "of styles, which are drawn at random; `no-objects` does not see where one object ends and the next begins.\n",
     ]
     if "pix2pixhd-styles" in models:
         lines += styles(models["pix2pixhd-styles"], models.get("pix2pixhd-styles-no-objects"), true, arguments)

@@ -14,7 +14,7 @@ Piece = tuple[str, str, tuple[tuple[int, int, int, int], ...]]  # text, picture,
 ROWS: tuple[tuple[Piece, ...], ...] = (
     (("dcgan, portraits", "dcgan-faces32", ((0, 0, 1058, 2 * CELL),)),),
     (
-        ("spade, from a map to a clear day", "translation-maps", ((0, 0, 528, CELL), (0, 5 * CELL, 528, 6 * CELL))),
+        ("spade, from a map to a clear day", "translation-maps", ((0, 0, 528, CELL), (0, 6 * CELL, 528, 7 * CELL))),
         ("pix2pix, from day to night", "translation-night", ((0, 0, 528, 2 * CELL),)),
     ),
     (

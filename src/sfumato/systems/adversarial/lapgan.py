@@ -10,7 +10,8 @@ the class-conditional model.
 Deviations: pictures of 28 px are CIFAR's resized, not four crops of each. The momentum is constant, the paper's goes
 from 0.5 to 0.8 over hundreds of epochs, while the rate falls by 4e-5 of it each. The networks of the end are kept, not
 those that a Parzen window liked best. Drawn pictures are clipped to [-1, 1]. `adam` and `noise` are not in the paper:
-"small" and "tiny" use Adam, "small" is narrower, shows D images under noise and samples from averaged weights.
+"small" and "tiny" use Adam; "small" has a narrower G and no momentum, shows D images under noise and samples from
+averaged weights.
 """
 
 from collections.abc import Iterator
@@ -40,8 +41,8 @@ class LAPGAN(System):
         "paper": Preset(dict(size=28, channels=3)),
         "cifar10-classes": Preset(dict(size=28, channels=3, classes=10), dict(view="labelled")),
         "small": Preset(
-            dict(z=50, ch=16, hidden=300, hidden_d=150, kernel=5, adam=True, lr=1e-3, noise=0.1),
-            dict(data="digits", size=32, batch=32, steps=3_000, ema=0.995),
+            dict(z=50, ch=16, hidden=300, kernel=5, adam=True, lr=1e-3, momentum=0.0, noise=0.1),
+            dict(data="digits", size=32, batch=64, steps=3_000, ema=0.995),
         ),
         "tiny": Preset(
             dict(z=8, ch=4, hidden=16, hidden_d=8, kernel=3, adam=True, lr=1e-3),
