@@ -5,7 +5,8 @@
 - path: stylegan beside stylegan2, `small-64` at 10,000 steps each, the latter also with a path length of more weight:
   path length, separability, Fréchet distance of 10,000 pictures with its cost, and truncation. 15 core-minutes to
   measure; 45 to train each, if it is not there.
-- ada: stylegan2-ada beside stylegan2 on 500 pictures at 16 px, three seeds, p over time. 15 core-minutes a run.
+- ada: stylegan2-ada beside stylegan2 on 500 pictures at 16 px, three seeds, p over time; 15 core-minutes a run,
+  or 26 with --steps 17000, which seeds 0 and 1 have had.
 - leak: what the reader finds in pictures of these, beside real ones, and real ones under augmentations. 1 core-minute.
 - mixing: which factors follow another picture's coarse, middle and fine layers. 1 core-minute.
 
@@ -174,7 +175,7 @@ def stretches(
 ) -> Model | None:
     """A run on few pictures, a copy of which is kept every so many steps until the last; None if there is none."""
     model, last = None, 20 if arguments.quick else last
-    for steps in range(min(each, last), last + 1, each):
+    for steps in [*range(each, last, each), last]:
         model = trained(name, system, steps, arguments, preset="small", data=few(), size=SIDE, **options)
         if model is not None and model.step == steps:
             assert model.path is not None
@@ -200,7 +201,8 @@ def by_step(model: Model, arguments: argparse.Namespace) -> dict[int, dict[str, 
     """What is found of a run at each step that a copy of it was kept at, and at its last."""
     assert model.path is not None
     copies = [sfumato.load(path, device="cpu") for path in HOME.glob(f"{model.path.name}-at-*")]
-    return {m.step: measured(m, QUALITY, given(arguments, 2_000), arguments) for m in [*copies, model]}
+    states = {m.step: m for m in [*copies, model]}
+    return {step: measured(m, QUALITY, given(arguments, 2_000), arguments) for step, m in states.items()}
 
 
 def table(found: dict[str, list[Model]], arguments: argparse.Namespace) -> list[str]:
