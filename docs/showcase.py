@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+import numpy as np
+from PIL import Image
 
-from sfumato.tasks.pages.paper import GAP, INK, PAPER, SMALL, font
+from sfumato.tasks.pages.paper import GAP, PAPER, card
 
 HOME = Path(__file__).parent
 CELL = 66  # pixels of a row of pictures of 64 px, with what is between them
-LINE = SMALL + 8
 Piece = tuple[str, str, tuple[tuple[int, int, int, int], ...]]  # text, picture, and boxes of it, one below another
 # Boxes are left, upper, right and lower, pixels.
 ROWS: tuple[tuple[Piece, ...], ...] = (
@@ -38,16 +38,10 @@ def main() -> None:
 
 
 def captioned(text: str, name: str, boxes: tuple[tuple[int, int, int, int], ...]) -> Image.Image:
-    """Pieces of a recorded picture, one below another, under a line of text."""
+    """Pieces of a recorded picture, one below another, above a line of text."""
     with Image.open(HOME / "results" / f"{name}.png") as held:
-        pieces = [held.convert("RGB").crop(box) for box in boxes]
-    found = Image.new("RGB", (pieces[0].width, LINE + sum(p.height for p in pieces)), PAPER)
-    ImageDraw.Draw(found).text((0, 2), text, INK, font(SMALL))
-    y = LINE
-    for piece in pieces:
-        found.paste(piece, (0, y))
-        y += piece.height
-    return found
+        pieces = np.concatenate([np.asarray(held.convert("RGB").crop(box)) for box in boxes])
+    return card(Image.fromarray(pieces), [text], pieces.shape[1])
 
 
 def beside(images: list[Image.Image]) -> Image.Image:
